@@ -1,0 +1,55 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// A library target of the package with its test target beside it.
+func library(
+  _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []
+) -> [Target] {
+  [
+    .target(
+      name: name, dependencies: dependencies, resources: resources, swiftSettings: settings),
+    .testTarget(
+      name: name + "Tests", dependencies: [.byName(name: name)] + dependencies,
+      swiftSettings: settings),
+  ]
+}
+
+/// A C library of the system, found by pkg-config.
+func system(_ name: String, pkgConfig: String, apt: String) -> Target {
+  .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+let package = Package(
+  name: "bhbcheck",
+  products: [.executable(name: "bhbcheck", targets: ["bhbcheck"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    system("CElf", pkgConfig: "libelf", apt: "libelf-dev"),
+    system("CArchive", pkgConfig: "libarchive", apt: "libarchive-dev"),
+    system("CLzo", pkgConfig: "lzo2", apt: "liblzo2-dev"),
+    system("CBpf", pkgConfig: "libbpf", apt: "libbpf-dev"),
+    system("CCapstone", pkgConfig: "capstone", apt: "libcapstone-dev"),
+    system("CUnicorn", pkgConfig: "unicorn", apt: "libunicorn-dev"),
+    .executableTarget(
+      name: "bhbcheck",
+      dependencies: [
+        "Inspection", "Reports", "Mitigation",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: settings),
+    .testTarget(name: "bhbcheckTests", dependencies: ["bhbcheck"], swiftSettings: settings),
+  ]
+    + library("Reports", ["Mitigation"])
+    + library("Inspection", ["BootMachine", "Alternatives", "KernelImage", "Mitigation"])
+    + library("BootMachine", ["Alternatives", "KernelImage", "Mitigation", "CUnicorn"])
+    + library("Alternatives", ["KernelImage", "Mitigation", "CCapstone"])
+    + library("KernelImage", ["CElf", "CArchive", "CLzo", "CBpf"])
+    + library("Mitigation"),
+  swiftLanguageModes: [.v6]
+)

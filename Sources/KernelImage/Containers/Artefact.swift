@@ -1,0 +1,49 @@
+/// What a path given by the user holds: a kernel, modules, and what came with them.
+public struct Artefact: Sendable {
+  /// A file found in the artefact, unpacked.
+  public struct Member: Sendable {
+    /// The path inside the package or folder; the last part of the argument for a plain file.
+    public var name: String
+    /// The bytes of the ELF file (or text) itself, after every layer was taken off.
+    public var contents: Contents
+    /// The layers that were taken off, outermost first, such as `["deb", "tar.xz", "bzImage", "zstd"]`.
+    public var layers: [String]
+
+    public init(name: String, contents: Contents, layers: [String]) {
+      self.name = name
+      self.contents = contents
+      self.layers = layers
+    }
+  }
+
+  /// Shared ownership of a member's bytes.
+  public final class Contents: Sendable {
+    public let bytes: ImageBytes
+    public init(_ bytes: consuming ImageBytes) { self.bytes = bytes }
+  }
+
+  /// The argument as typed; for a folder of several kernels, the folder and the kernel's name.
+  public var path: String
+  /// vmlinux, if there is one.
+  public var kernel: Member?
+  /// Modules that matter here (kvm-intel, or the module that was given).
+  public var modules: [Member]
+  /// The text of a kernel configuration that came with the kernel (`config-VERSION`).
+  public var configuration: Member?
+  /// The text of a System.map that came with the kernel, unless it is a stub.
+  public var systemMap: Member?
+  /// The command line of a unified kernel image (PE section `.cmdline`).
+  public var embeddedCommandLine: String?
+
+  public init(
+    path: String, kernel: Member? = nil, modules: [Member] = [], configuration: Member? = nil,
+    systemMap: Member? = nil, embeddedCommandLine: String? = nil
+  ) {
+    self.path = path
+    self.kernel = kernel
+    self.modules = modules
+    self.configuration = configuration
+    self.systemMap = systemMap
+    self.embeddedCommandLine = embeddedCommandLine
+  }
+}

@@ -1,0 +1,91 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// The bytes of one file, in memory that is mapped once and unmapped when its owner goes away.
+///
+/// Either a private mapping of a file, never read whole, or anonymous memory that a decompressor
+/// filled. Always page-aligned.
+public struct ImageBytes: ~Copyable, @unchecked Sendable {
+  // Immutable after initialisation: that is what makes sharing it between threads sound.
+  private let base: UnsafeMutableRawPointer?
+  private let mapped: Int
+
+  /// The number of bytes that belong to the file.
+  public let count: Int
+
+  private init(base: UnsafeMutableRawPointer?, mapped: Int, count: Int) {
+    self.base = base
+    self.mapped = mapped
+    self.count = count
+  }
+
+  deinit {
+    if let base { munmap(base, mapped) }
+  }
+
+  /// The bytes. Valid only while this value is alive.
+  public var raw: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
+
+  /// Maps a regular file.
+  public static func mapping(path: String) throws(ImageError) -> ImageBytes {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw .system(errno, "cannot be opened") }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw .system(errno, "cannot be examined") }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw ImageError(.unreadable, "is not a regular file")
+    }
+    guard let size = Int(exactly: status.st_size), size > 0 else {
+      throw ImageError(.truncated, "is empty", offset: 0)
+    }
+    guard let base = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), base != MAP_FAILED
+    else { throw .system(errno, "cannot be mapped") }
+    return ImageBytes(base: base, mapped: size, count: size)
+  }
+
+  /// Memory of `capacity` bytes that `fill` writes; `fill` returns how many of them it used.
+  public static func filling(
+    capacity: Int, _ fill: (UnsafeMutableRawBufferPointer) throws(ImageError) -> Int
+  ) throws(ImageError) -> ImageBytes {
+    guard capacity > 0 else { throw ImageError(.truncated, "is empty", offset: 0) }
+    guard
+      let base = mmap(
+        nil, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
+      base != MAP_FAILED
+    else { throw .system(errno, "needs \(capacity) bytes of memory") }
+    do {
+      let used = try fill(UnsafeMutableRawBufferPointer(start: base, count: capacity))
+      precondition(used >= 0 && used <= capacity, "a decompressor wrote past its buffer")
+      return ImageBytes(base: base, mapped: capacity, count: used)
+    } catch {
+      munmap(base, capacity)
+      throw error
+    }
+  }
+
+  /// A copy of bytes that are already in memory.
+  public static func copying(_ bytes: UnsafeRawBufferPointer) throws(ImageError) -> ImageBytes {
+    try filling(capacity: bytes.count) { buffer in
+      buffer.copyMemory(from: bytes)
+      return bytes.count
+    }
+  }
+}
+
+extension ImageError {
+  /// An error of a system call: errno and what could not be done.
+  static func system(_ code: Int32, _ what: String) -> ImageError {
+    let reason = String(cString: strerror(code))
+    let kind: Code =
+      switch code {
+      case ENOENT, ENOTDIR: .notFound
+      case EACCES, EPERM: .noPermission
+      default: .unreadable
+      }
+    return ImageError(kind, "\(what): \(reason)")
+  }
+}
