@@ -37,6 +37,7 @@ let package = Package(
     system("CBpf", pkgConfig: "libbpf", apt: "libbpf-dev"),
     system("CCapstone", pkgConfig: "capstone", apt: "libcapstone-dev"),
     system("CUnicorn", pkgConfig: "unicorn", apt: "libunicorn-dev"),
+    .systemLibrary(name: "CLinux"),
     .executableTarget(
       name: "bhbcheck",
       dependencies: [
@@ -47,7 +48,7 @@ let package = Package(
   ]
     + library("Reports", ["Mitigation"])
     + library("Inspection", ["BootMachine", "Alternatives", "KernelImage", "Mitigation"])
-    + library("BootMachine", ["Alternatives", "KernelImage", "Mitigation", "CUnicorn"])
+    + library("BootMachine", ["Alternatives", "KernelImage", "Mitigation", "CUnicorn", "CLinux"])
     + library("Alternatives", ["KernelImage", "Mitigation", "CCapstone"])
     + library("KernelImage", ["CElf", "CArchive", "CLzo", "CBpf"])
     + library("Mitigation"),

@@ -1,0 +1,75 @@
+/// Where things lie in the guest's address space and in the arena that backs it.
+///
+/// The arena is one run of host memory: the image first, then the areas the machine adds.
+struct AddressMap: Sendable {
+  struct Area: Sendable {
+    var guest: UInt64
+    var offset: Int
+    var size: Int
+
+    var guestRange: Range<UInt64> { guest..<guest + UInt64(size) }
+  }
+
+  static let pageSize = 4096
+
+  /// The image, from its lowest segment to the end of its highest one.
+  let image: Area
+  /// One page of HLT: the return address of every call the machine makes.
+  let stop: Area
+  let descriptors: Area
+  let stack: Area
+  /// Where functions that fill a page (cpu_show_*) write, and pt_regs for the fixup code.
+  let page: Area
+  /// The kernel's fixmap: old kernels read the local APIC's page through it on AMD.
+  let fixmap: Area
+
+  let size: Int
+
+  /// - Parameters:
+  ///   - imageStart: the lowest address of a segment, page-aligned.
+  ///   - imageSize: in bytes, page-aligned.
+  init(imageStart: UInt64, imageSize: Int) {
+    var offset = 0
+    func area(_ guest: UInt64, _ size: Int) -> Area {
+      defer { offset += size }
+      return Area(guest: guest, offset: offset, size: size)
+    }
+    image = area(imageStart, imageSize)
+    stop = area(0xffff_9000_0000_0000, Self.pageSize)
+    descriptors = area(0xffff_9200_0000_0000, Self.pageSize)
+    stack = area(0xffff_9100_0000_0000, 0x40000)
+    page = area(0xffff_9300_0000_0000, 2 * Self.pageSize)
+    // FIXADDR_START of a kernel with the largest fixmap seen, up to the vsyscall page
+    // (arch/x86/include/asm/fixmap.h).
+    fixmap = area(0xffff_ffff_ff57_8000, 0x88000)
+    size = offset
+  }
+
+  var areas: [Area] { [image, stop, descriptors, stack, page, fixmap] }
+
+  /// The offset in the arena of `count` bytes at a guest address; nil if they are not in one area.
+  @inline(__always)
+  func offset(of address: UInt64, count: Int) -> Int? {
+    if let offset = Self.offset(of: address, count: count, in: image) { return offset }
+    for area in [stack, page, stop, descriptors, fixmap] {
+      if let offset = Self.offset(of: address, count: count, in: area) { return offset }
+    }
+    return nil
+  }
+
+  @inline(__always)
+  private static func offset(of address: UInt64, count: Int, in area: Area) -> Int? {
+    guard address >= area.guest, count >= 0 else { return nil }
+    let distance = address - area.guest
+    guard distance <= UInt64(area.size), count <= area.size - Int(distance) else { return nil }
+    return area.offset + Int(distance)
+  }
+
+  /// The guest address of an offset in the arena.
+  func guestAddress(of offset: Int) -> UInt64? {
+    for area in areas where offset >= area.offset && offset < area.offset + area.size {
+      return area.guest + UInt64(offset - area.offset)
+    }
+    return nil
+  }
+}
