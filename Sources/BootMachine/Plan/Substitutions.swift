@@ -1,0 +1,58 @@
+internal import Foundation
+internal import Mitigation
+
+/// What the machine does in place of the kernel or of the hardware: data, with a reason each.
+///
+/// The built-in list is Data/substitutions.json.
+struct Substitutions: Sendable, Decodable {
+  struct Named: Sendable, Decodable {
+    var symbol: String
+    var reason: String
+  }
+
+  /// An instruction that the emulated CPU model does not know and that has no bearing here.
+  struct SkippedInstruction: Sendable, Decodable {
+    var bytes: HexBytes
+    var name: String
+    var reason: String
+    /// Results that the instruction leaves behind, if any.
+    var rax: Address?
+    var rdx: Address?
+  }
+
+  /// A register that every x86-64 CPU has, whatever a profile says of it.
+  struct ArchitecturalMSR: Sendable, Decodable {
+    var index: Hex32
+    var value: Address
+    var reason: String
+  }
+
+  /// Functions that return 0 at once.
+  var stubs: [Named]
+  /// Functions that print a line of the kernel's log.
+  var printk: [Named]
+  /// Functions that a WARN calls with its text.
+  var warnings: [Named]
+  /// Functions from which there is no way back.
+  var panics: [Named]
+  /// Functions that direct a static call: key, trampoline, function.
+  var staticCalls: [Named]
+  var skippedInstructions: [SkippedInstruction]
+  var msrs: [ArchitecturalMSR]
+
+  enum CodingKeys: String, CodingKey {
+    case stubs, printk, warnings, panics
+    case staticCalls = "static_calls"
+    case skippedInstructions = "skipped_instructions"
+    case msrs
+  }
+
+  static func builtIn() throws(MachineError) -> Substitutions {
+    do {
+      return try JSONDecoder().decode(
+        Substitutions.self, from: Data(PackageResources.substitutions_json))
+    } catch {
+      throw MachineError("the built-in list of substitutions: \(error)")
+    }
+  }
+}

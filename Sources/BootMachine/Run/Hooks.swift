@@ -1,0 +1,239 @@
+internal import CUnicorn
+
+/// The callbacks of the engine. Each finds its machine's state behind `user`.
+extension MachineState {
+  @inline(__always)
+  fileprivate static func of(_ user: UnsafeMutableRawPointer?) -> MachineState? {
+    user.map { Unmanaged<MachineState>.fromOpaque($0).takeUnretainedValue() }
+  }
+
+  /// Installs all hooks; before anything is translated, for later ones would not be seen.
+  func install(in engine: borrowing Engine) throws(MachineError) {
+    let user = Unmanaged.passUnretained(self).toOpaque()
+    var hook: uc_hook = 0
+    try Engine.check(bhb_hook_cpuid(engine.handle, &hook, onCPUID, user), "a hook on CPUID")
+    try Engine.check(bhb_hook_block(engine.handle, &hook, onBlock, user), "a hook on blocks")
+    try Engine.check(
+      bhb_hook_invalid(engine.handle, &hook, onInvalid, user), "a hook on unknown instructions")
+    try Engine.check(
+      bhb_hook_interrupt(engine.handle, &hook, onInterrupt, user), "a hook on exceptions")
+    let faults = UC_HOOK_MEM_READ_UNMAPPED.rawValue | UC_HOOK_MEM_WRITE_UNMAPPED.rawValue
+      | UC_HOOK_MEM_FETCH_UNMAPPED.rawValue
+    try Engine.check(
+      bhb_hook_memory_event(engine.handle, &hook, Int32(faults), onUnmapped, user),
+      "a hook on unmapped memory")
+    for point in hooks.points {
+      try Engine.check(
+        bhb_hook_code(engine.handle, &hook, onCode, user, point.address, point.address),
+        "a hook on an address")
+    }
+  }
+
+  fileprivate func halt(_ engine: OpaquePointer?, _ reason: Stop) {
+    stop = reason
+    uc_emu_stop(engine)
+  }
+}
+
+private func register(_ engine: OpaquePointer?, _ register: uc_x86_reg) -> UInt64 {
+  var value: UInt64 = 0
+  uc_reg_read(engine, Int32(register.rawValue), &value)
+  return value
+}
+
+private func set(_ engine: OpaquePointer?, _ register: uc_x86_reg, _ value: UInt64) {
+  var value = value
+  uc_reg_write(engine, Int32(register.rawValue), &value)
+}
+
+private func onCPUID(_ engine: OpaquePointer?, _ user: UnsafeMutableRawPointer?) -> Int32 {
+  guard let state = MachineState.of(user) else { return 0 }
+  let leaf = UInt32(truncatingIfNeeded: register(engine, UC_X86_REG_RAX))
+  let subleaf = UInt32(truncatingIfNeeded: register(engine, UC_X86_REG_RCX))
+  let answer = state.cpuid.answer(leaf: leaf, subleaf: subleaf)
+  state.cpuidQueries.append(CPUIDQuery(leaf: leaf, subleaf: subleaf, answer: answer))
+  set(engine, UC_X86_REG_RAX, UInt64(answer.eax))
+  set(engine, UC_X86_REG_RBX, UInt64(answer.ebx))
+  set(engine, UC_X86_REG_RCX, UInt64(answer.ecx))
+  set(engine, UC_X86_REG_RDX, UInt64(answer.edx))
+  return 1
+}
+
+private func onBlock(
+  _ engine: OpaquePointer?, _ address: UInt64, _ size: UInt32, _ user: UnsafeMutableRawPointer?
+) {
+  guard let state = MachineState.of(user) else { return }
+  state.blocks += 1
+  if state.isTracing { state.trace.append(BlockRun(address: address, size: size)) }
+  if state.blocks > MachineState.blockLimit {
+    state.halt(engine, .failed(.blockLimit(at: address)))
+  }
+}
+
+private func onCode(
+  _ engine: OpaquePointer?, _ address: UInt64, _ size: UInt32, _ user: UnsafeMutableRawPointer?
+) {
+  guard let state = MachineState.of(user), let index = state.hooks.index(of: address) else {
+    return
+  }
+  switch state.hooks.points[index].kind {
+  case .readMSR:
+    let number = UInt32(truncatingIfNeeded: register(engine, UC_X86_REG_RCX))
+    let value = state.msrs.read(number)
+    state.msrAccesses.append(MSRRecord(isRead: true, index: number, value: value))
+    guard let value else { return state.halt(engine, .generalProtection(hook: index)) }
+    set(engine, UC_X86_REG_RAX, value & 0xffff_ffff)
+    set(engine, UC_X86_REG_RDX, value >> 32)
+  case .writeMSR:
+    let number = UInt32(truncatingIfNeeded: register(engine, UC_X86_REG_RCX))
+    let value =
+      register(engine, UC_X86_REG_RAX) & 0xffff_ffff | register(engine, UC_X86_REG_RDX) << 32
+    guard state.msrs.write(number, value) else {
+      state.msrAccesses.append(MSRRecord(isRead: false, index: number, value: nil))
+      return state.halt(engine, .generalProtection(hook: index))
+    }
+    state.msrAccesses.append(MSRRecord(isRead: false, index: number, value: value))
+    if number == gsBaseMSR { set(engine, UC_X86_REG_GS_BASE, value) }
+  case .print:
+    state.printed(state.formatted(arguments(engine)))
+  case .printWarning:
+    state.printed(state.formatted(arguments(engine)))
+  case .panic:
+    state.halt(engine, .failed(.panic(message: state.formatted(arguments(engine)))))
+  case .staticCallUpdate:
+    // __static_call_update(key, tramp, func), include/linux/static_call.h
+    state.staticCalls.append(
+      (key: register(engine, UC_X86_REG_RDI), target: register(engine, UC_X86_REG_RDX)))
+  }
+}
+
+/// IA32_GS_BASE (Intel SDM vol. 4, table 2-2).
+private let gsBaseMSR: UInt32 = 0xc000_0101
+
+private func arguments(_ engine: OpaquePointer?) -> CallArguments {
+  CallArguments(
+    registers: (
+      register(engine, UC_X86_REG_RDI), register(engine, UC_X86_REG_RSI),
+      register(engine, UC_X86_REG_RDX), register(engine, UC_X86_REG_RCX),
+      register(engine, UC_X86_REG_R8), register(engine, UC_X86_REG_R9)
+    ), stack: register(engine, UC_X86_REG_RSP))
+}
+
+private func onInterrupt(
+  _ engine: OpaquePointer?, _ number: UInt32, _ user: UnsafeMutableRawPointer?
+) {
+  guard let state = MachineState.of(user) else { return }
+  let place = register(engine, UC_X86_REG_RIP)
+  state.halt(engine, .failed(.exception(number: number, at: place)))
+}
+
+private func onUnmapped(
+  _ engine: OpaquePointer?, _ kind: uc_mem_type, _ address: UInt64, _ size: Int32, _ value: Int64,
+  _ user: UnsafeMutableRawPointer?
+) -> Bool {
+  guard let state = MachineState.of(user) else { return false }
+  let access =
+    switch kind {
+    case UC_MEM_FETCH_UNMAPPED: "executed"
+    case UC_MEM_WRITE_UNMAPPED: "written"
+    default: "read"
+    }
+  let place = register(engine, UC_X86_REG_RIP)
+  state.stop = .failed(.unmapped(access: access, address: address, at: place))
+  return false
+}
+
+private func onInvalid(_ engine: OpaquePointer?, _ user: UnsafeMutableRawPointer?) -> Bool {
+  guard let state = MachineState.of(user) else { return false }
+  let place = register(engine, UC_X86_REG_RIP)
+  guard let step = state.stepOver(invalidAt: place, engine) else {
+    state.halt(engine, .failed(.invalidInstruction(at: place)))
+    return true
+  }
+  switch step {
+  case .failed(let failure): state.halt(engine, .failed(failure))
+  // Changing RIP in this hook ends the run without an error: stop, and start again there.
+  case .next(let length): state.halt(engine, .resume(place &+ UInt64(length)))
+  }
+  return true
+}
+
+extension MachineState {
+  fileprivate enum Step {
+    case next(length: Int)
+    case failed(Failure)
+  }
+
+  /// What to do about an instruction that the engine does not know; nil: nobody knows it.
+  fileprivate func stepOver(invalidAt place: UInt64, _ engine: OpaquePointer?) -> Step? {
+    func byte(_ offset: Int) -> UInt8? { load(UInt8.self, at: place &+ UInt64(offset)) }
+    guard let first = byte(0), let second = byte(1) else { return nil }
+    if let entry = plan.bugs.entry(at: place) {
+      let failure =
+        entry.isWarning
+        ? Failure.warning(at: place, file: entry.file, line: entry.line)
+        : Failure.bug(at: place, file: entry.file, line: entry.line)
+      guard entry.isWarning else { return .failed(failure) }
+      warnings.append(failure)
+      return .next(length: BugInstruction.length(first, second, byte(2)))
+    }
+    guard let third = byte(2) else { return nil }
+    // 7.x's __WARN_trap: ud1 (%edx),%rdi with the bug_entry in RDI (arch/x86/include/asm/bug.h).
+    if first == 0x67, second == 0x48, third == 0x0f, byte(3) == 0xb9 {
+      let caller = load(UInt64.self, at: register(engine, UC_X86_REG_RSP)) ?? place
+      let entry = plan.bugs.entry(lyingAt: register(engine, UC_X86_REG_RDI))
+      warnings.append(.warning(at: caller, file: entry?.file ?? 0, line: entry?.line ?? 0))
+      return .next(length: 5)
+    }
+    for (index, known) in plan.skipped.enumerated() {
+      let bytes = known.bytes.bytes
+      guard bytes.indices.allSatisfy({ byte($0) == bytes[$0] }) else { continue }
+      if let value = known.rax { set(engine, UC_X86_REG_RAX, value.value) }
+      if let value = known.rdx { set(engine, UC_X86_REG_RDX, value.value) }
+      skipped.insert(index)
+      return .next(length: bytes.count)
+    }
+    return random(place, engine)
+  }
+
+  /// RDRAND and RDSEED (0F C7 /6 and /7, Intel SDM vol. 2B): the same numbers on every run.
+  private func random(_ place: UInt64, _ engine: OpaquePointer?) -> Step? {
+    var length = 0
+    var wide = false
+    var extended = 0
+    while let prefix = load(UInt8.self, at: place &+ UInt64(length)), length < 4 {
+      if prefix & 0xf0 == 0x40 {
+        wide = prefix & 8 != 0
+        extended = Int(prefix & 1) * 8
+      } else if prefix != 0x66 && prefix != 0xf3 {
+        break
+      }
+      length += 1
+    }
+    guard load(UInt16.self, at: place &+ UInt64(length)) == 0xc70f,
+      let form = load(UInt8.self, at: place &+ UInt64(length + 2)), form >= 0xf0
+    else { return nil }
+    // Knuth's MMIX generator: any numbers do, as long as they are the same every time.
+    randomNumbers = randomNumbers &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+    let target = encodedRegisters[Int(form & 7) + extended]
+    set(engine, target, wide ? randomNumbers : randomNumbers & 0xffff_ffff)
+    set(engine, UC_X86_REG_RFLAGS, register(engine, UC_X86_REG_RFLAGS) | 1)
+    return .next(length: length + 3)
+  }
+}
+
+/// The lengths of the instructions that WARN and BUG place in the code.
+private enum BugInstruction {
+  /// ud2 (0F 0B), or ud1 with a memory operand behind an address-size prefix.
+  static func length(_ first: UInt8, _ second: UInt8, _ third: UInt8?) -> Int {
+    if first == 0x0f { return second == 0x0b ? 2 : 3 }
+    return third == 0xb9 ? 4 : 2
+  }
+}
+
+/// The general registers by their number in an instruction (Intel SDM vol. 2A, table 2-2).
+private let encodedRegisters: [uc_x86_reg] = [
+  UC_X86_REG_RAX, UC_X86_REG_RCX, UC_X86_REG_RDX, UC_X86_REG_RBX, UC_X86_REG_RSP, UC_X86_REG_RBP,
+  UC_X86_REG_RSI, UC_X86_REG_RDI, UC_X86_REG_R8, UC_X86_REG_R9, UC_X86_REG_R10, UC_X86_REG_R11,
+  UC_X86_REG_R12, UC_X86_REG_R13, UC_X86_REG_R14, UC_X86_REG_R15,
+]

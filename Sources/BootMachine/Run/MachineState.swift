@@ -1,0 +1,145 @@
+internal import CUnicorn
+
+/// What the hooks of one machine see and record. Only the machine's thread touches it.
+final class MachineState {
+  /// Why a hook stopped the engine.
+  enum Stop {
+    /// Go on at this address.
+    case resume(UInt64)
+    /// An MSR access raised #GP at the hook point with this index.
+    case generalProtection(hook: Int)
+    /// This path cannot be determined.
+    case failed(Failure)
+  }
+
+  let hooks: HookTable
+  let plan: BootPlan
+  let map: AddressMap
+  let arena: UnsafeMutableRawPointer
+
+  // Inputs of the path.
+  var cpuid = CPUIDTable()
+  var msrs = MSRBank()
+
+  // What happened.
+  var stop: Stop?
+  var blocks = 0
+  var cpuidQueries: [CPUIDQuery] = []
+  var msrAccesses: [MSRRecord] = []
+  var log: [[UInt8]] = []
+  var warnings: [Failure] = []
+  var staticCalls: [(key: UInt64, target: UInt64)] = []
+  var skipped: Set<Int> = []
+  var randomNumbers: UInt64 = 0
+
+  // The trace of basic blocks, when one is wanted.
+  var isTracing = false
+  var trace: [BlockRun] = []
+
+  /// More than ten times what the longest path of a real kernel takes.
+  static let blockLimit = 2_000_000
+
+  init(plan: BootPlan, memory: borrowing GuestMemory) {
+    self.plan = plan
+    hooks = HookTable(plan)
+    map = memory.map
+    arena = memory.arena
+  }
+
+  func reset() {
+    stop = nil
+    blocks = 0
+    cpuidQueries.removeAll(keepingCapacity: true)
+    msrAccesses.removeAll(keepingCapacity: true)
+    log.removeAll(keepingCapacity: true)
+    warnings.removeAll(keepingCapacity: true)
+    staticCalls.removeAll(keepingCapacity: true)
+    skipped.removeAll(keepingCapacity: true)
+    randomNumbers = 1
+    isTracing = false
+    trace.removeAll(keepingCapacity: true)
+  }
+
+  /// Guest memory at `address`; nil if it is not all there.
+  @inline(__always)
+  func load<T: FixedWidthInteger & BitwiseCopyable>(_ type: T.Type, at address: UInt64) -> T? {
+    guard let offset = map.offset(of: address, count: MemoryLayout<T>.size) else { return nil }
+    return arena.loadUnaligned(fromByteOffset: offset, as: type)
+  }
+
+  /// The bytes of a C string, without its end, up to `limit` of them; empty if it is nowhere.
+  func cString(at address: UInt64, limit: Int = 1024) -> [UInt8] {
+    var bytes: [UInt8] = []
+    while bytes.count < limit,
+      let byte = load(UInt8.self, at: address &+ UInt64(bytes.count)), byte != 0
+    {
+      bytes.append(byte)
+    }
+    return bytes
+  }
+}
+
+/// One basic block that ran.
+struct BlockRun: Hashable, Sendable {
+  var address: UInt64
+  var size: UInt32
+}
+
+/// A CPUID instruction with its inputs and results.
+struct CPUIDQuery: Hashable, Sendable {
+  var leaf: UInt32
+  var subleaf: UInt32
+  var answer: CPUIDRegisters
+}
+
+/// An MSR access; `value` is nil where it faulted.
+struct MSRRecord: Hashable, Sendable {
+  var isRead: Bool
+  var index: UInt32
+  var value: UInt64?
+}
+
+/// The model-specific registers of a path.
+struct MSRBank: Sendable {
+  private(set) var values: [UInt32: UInt64] = [:]
+  var missing: MSRDefault = .fault
+
+  init() {}
+
+  init(
+    architectural: [Substitutions.ArchitecturalMSR], processor: Processor
+  ) {
+    for msr in architectural { values[msr.index.value] = msr.value.value }
+    for (index, value) in processor.msrs { values[index] = value }
+    missing = processor.msrDefault
+  }
+
+  /// The value of a register; nil: reading it faults.
+  func read(_ index: UInt32) -> UInt64? {
+    if let value = values[index] { return value }
+    if case .value(let value) = missing { return value }
+    return nil
+  }
+
+  /// Writes a register; false: that faults.
+  mutating func write(_ index: UInt32, _ value: UInt64) -> Bool {
+    if values[index] == nil, case .fault = missing { return false }
+    values[index] = value
+    return true
+  }
+}
+
+/// What made a path undetermined, kept as addresses until it is printed.
+enum Failure: Hashable, Sendable {
+  case missing(String)
+  case unmapped(access: String, address: UInt64, at: UInt64)
+  case invalidInstruction(at: UInt64)
+  case exception(number: UInt32, at: UInt64)
+  case warning(at: UInt64, file: UInt64, line: Int)
+  case bug(at: UInt64, file: UInt64, line: Int)
+  case panic(message: [UInt8])
+  case blockLimit(at: UInt64)
+  case engine(String, at: UInt64)
+  case astray(function: String, at: UInt64)
+  case unhandledFault(at: UInt64)
+}
