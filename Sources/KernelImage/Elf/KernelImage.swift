@@ -15,6 +15,8 @@ public final class KernelImage: Sendable {
   /// False for a 32-bit x86 kernel, which is a valid image.
   public let is64Bit: Bool
   public let identity: Identity
+  /// Layouts of the kernel's structures, read when first asked for.
+  public let layouts: StructLayouts
   /// What was noticed while opening, for people.
   public let notes: [String]
   let contents: Artefact.Contents
@@ -42,13 +44,18 @@ public final class KernelImage: Sendable {
     self.artefact = artefact
     contents = kernel.contents
     self.segments = segments
-    sections = try elf.sections()
+    let sections = try elf.sections()
+    self.sections = sections
     is64Bit = elf.is64Bit
     let store = try elf.symbols(sections)
     symbols = SymbolTable(.symtab, store)
     identity = Identity(
       release: nil, banner: nil, buildID: nil, architecture: elf.is64Bit ? "x86_64" : "i386",
       size: kernel.contents.bytes.count)
+    let types = sections.first { $0.name == ".BTF" && $0.hasBytes }
+      .flatMap { Blob(kernel.contents, offset: $0.fileOffset, count: $0.size) }
+    layouts = StructLayouts(
+      types: Lazy { types.flatMap { TypeInformation($0.raw) } }, recovered: Lazy { [:] })
     notes = []
   }
 

@@ -90,7 +90,7 @@ public struct SymbolTable: Sendable {
       .sorted { ($0.address, $0.name) < ($1.address, $1.name) }
   }
 
-  private static func isAuxiliary(_ name: String) -> Bool {
+  static func isAuxiliary(_ name: String) -> Bool {
     name.hasPrefix("__pfx_") || name.hasPrefix("__cfi_") || name.hasPrefix("$")
   }
 
