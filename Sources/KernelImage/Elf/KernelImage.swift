@@ -1,0 +1,111 @@
+import CElf
+import Glibc
+
+/// An opened vmlinux: its segments, sections, symbols, layouts and identity.
+///
+/// Nothing is read that nobody asks for. Every pointer that it hands out stays valid as long as the
+/// image does. Safe to share between threads.
+public final class KernelImage: Sendable {
+  public let artefact: Artefact
+  /// The loaded segments in the file's order, bounds verified.
+  public let segments: [Segment]
+  /// All sections by index, the empty first one included; empty if the file has no headers for them.
+  public let sections: [Section]
+  public let symbols: SymbolTable
+  /// False for a 32-bit x86 kernel, which is a valid image.
+  public let is64Bit: Bool
+  public let identity: Identity
+  /// Layouts of the kernel's structures, read when first asked for.
+  public let layouts: StructLayouts
+  /// What was noticed while opening, for people.
+  public let notes: [String]
+  let contents: Artefact.Contents
+
+  /// Opens the kernel of an artefact.
+  ///
+  /// Errors: `no-kernel` if there is none or the ELF file is something else than a kernel,
+  /// `unsupported-format`, `wrong-architecture`, `truncated`, `malformed`.
+  public init(_ artefact: Artefact, systemMap: Artefact.Member? = nil) throws(ImageError) {
+    guard let kernel = artefact.kernel else {
+      throw ImageError(.noKernel, "holds no kernel image")
+    }
+    let elf = try ElfFile(kernel.contents)
+    guard Int32(elf.header.e_type) == ET_EXEC || Int32(elf.header.e_type) == ET_DYN else {
+      throw ImageError(
+        .noKernel,
+        Int32(elf.header.e_type) == ET_REL
+          ? "is an object file or a module, not a kernel" : "is not an executable ELF file",
+        offset: 16)
+    }
+    let segments = try elf.segments()
+    guard segments.contains(where: { $0.fileSize > 0 }) else {
+      throw ImageError(.noKernel, "holds no code (nothing but debugging information)")
+    }
+    self.artefact = artefact
+    contents = kernel.contents
+    self.segments = segments
+    let sections = try elf.sections()
+    self.sections = sections
+    is64Bit = elf.is64Bit
+    let store = try elf.symbols(sections)
+    symbols = SymbolTable(.symtab, store)
+    identity = Identity(
+      release: nil, banner: nil, buildID: nil, architecture: elf.is64Bit ? "x86_64" : "i386",
+      size: kernel.contents.bytes.count)
+    let types = sections.first { $0.name == ".BTF" && $0.hasBytes }
+      .flatMap { Blob(kernel.contents, offset: $0.fileOffset, count: $0.size) }
+    layouts = StructLayouts(
+      types: Lazy { types.flatMap { TypeInformation($0.raw) } }, recovered: Lazy { [:] })
+    notes = []
+  }
+
+  /// The bytes from `address` on; nil unless the file holds all of them in one segment.
+  public func bytes(at address: UInt64, count: Int) -> UnsafeRawBufferPointer? {
+    guard count >= 0 else { return nil }
+    for segment in segments where segment.backed.contains(address) {
+      let offset = Int(address - segment.address)
+      guard count <= segment.fileSize - offset else { continue }
+      return contents.bytes.raw.part(from: segment.fileOffset + offset, count: count)
+    }
+    return nil
+  }
+
+  /// A little-endian integer at an address; nil unless the file holds it.
+  public func read<T: FixedWidthInteger & BitwiseCopyable>(_: T.Type, at address: UInt64) -> T? {
+    bytes(at: address, count: MemoryLayout<T>.size)?.integer(T.self, at: 0)
+  }
+
+  /// The text from `address` up to a zero byte; nil unless there is one within `limit` bytes.
+  public func cString(at address: UInt64, limit: Int = 256) -> String? {
+    guard let segment = segments.first(where: { $0.backed.contains(address) }) else { return nil }
+    let available = min(limit, segment.fileSize - Int(address - segment.address))
+    guard let bytes = bytes(at: address, count: available),
+      let length = bytes.firstIndex(of: 0)
+    else { return nil }
+    return String(decoding: bytes[..<length], as: UTF8.self)
+  }
+
+  /// The first section of that name.
+  public func section(named name: String) -> Section? { sections.first { $0.name == name } }
+
+  /// The loaded section that an address lies in.
+  public func section(containing address: UInt64) -> Section? {
+    sections.first { $0.addresses.contains(address) }
+  }
+
+  /// A section's bytes in the file; nil if it has none.
+  public func contents(of section: Section) -> UnsafeRawBufferPointer? {
+    guard section.hasBytes else { return nil }
+    return contents.bytes.raw.part(from: section.fileOffset, count: section.size)
+  }
+
+  /// The addresses between two symbols, such as `__alt_instructions` and `__alt_instructions_end`;
+  /// where the symbols are not known or make no sense, those of a section.
+  public func table(from start: String, to end: String, orSection name: String?) -> Range<UInt64>? {
+    if let start = symbols.address(of: start), let end = symbols.address(of: end), start <= end {
+      return start..<end
+    }
+    guard let section = name.flatMap({ section(named: $0) }), section.isLoaded else { return nil }
+    return section.addresses
+  }
+}
