@@ -48,7 +48,9 @@ let package = Package(
   ]
     + library("Reports", ["Mitigation"])
     + library("Inspection", ["BootMachine", "Alternatives", "KernelImage", "Mitigation"])
-    + library("BootMachine", ["Alternatives", "KernelImage", "Mitigation", "CUnicorn", "CLinux"])
+    + library(
+      "BootMachine", ["Alternatives", "KernelImage", "Mitigation", "CUnicorn", "CLinux"],
+      resources: [.embedInCode("Data")])
     + library("Alternatives", ["KernelImage", "Mitigation", "CCapstone"])
     + library("KernelImage", ["CElf", "CArchive", "CLzo", "CBpf"])
     + library("Mitigation"),

@@ -1,4 +1,5 @@
 internal import CUnicorn
+internal import Mitigation
 
 /// The callbacks of the engine. Each finds its machine's state behind `user`.
 extension MachineState {

@@ -54,7 +54,7 @@ extension MachineState {
         continue
       }
       position += 1
-      var field = FormatField(format, &position, nextArgument: argument)
+      let field = FormatField(format, &position, nextArgument: argument)
       switch field.conversion {
       case UInt8(ascii: "%"): output.append(UInt8(ascii: "%"))
       case UInt8(ascii: "s"):

@@ -1,4 +1,5 @@
 internal import CUnicorn
+internal import Mitigation
 
 /// What the hooks of one machine see and record. Only the machine's thread touches it.
 final class MachineState {

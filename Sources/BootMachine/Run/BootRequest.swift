@@ -1,0 +1,38 @@
+public import Mitigation
+
+/// One boot path for a machine to run.
+public struct BootRequest: Sendable {
+  public var processor: Processor
+  /// The command line that the kernel parses: what the boot loader gave, with what the image adds.
+  public var commandLine: String
+  /// Whether the outcome is to hold the trace.
+  public var wantsTrace: Bool
+  /// Whether the outcome is to hold the lines of all vulnerability files.
+  public var wantsVulnerabilities: Bool
+
+  public init(
+    processor: Processor, commandLine: String, wantsTrace: Bool = false,
+    wantsVulnerabilities: Bool = false
+  ) {
+    self.processor = processor
+    self.commandLine = commandLine
+    self.wantsTrace = wantsTrace
+    self.wantsVulnerabilities = wantsVulnerabilities
+  }
+}
+
+/// What came of a boot path.
+public struct BootResult: Sendable, Hashable {
+  public var outcome: Outcome
+  public var entryPoints: [EntryPoint: EntryPointOutcome]
+  /// The sequence as it would run after this boot; nil if the image has none.
+  public var sequence: SequenceVariant?
+
+  public init(
+    outcome: Outcome, entryPoints: [EntryPoint: EntryPointOutcome], sequence: SequenceVariant?
+  ) {
+    self.outcome = outcome
+    self.entryPoints = entryPoints
+    self.sequence = sequence
+  }
+}

@@ -1,0 +1,157 @@
+internal import CUnicorn
+internal import Mitigation
+
+/// One emulated CPU with its memory, ready to run boot paths of one image after another.
+///
+/// Translations stay warm between paths; memory is put back as it was. One thread creates, runs
+/// and frees it.
+struct Machine: ~Copyable {
+  let program: BootProgram
+  let engine: Engine
+  let memory: GuestMemory
+  let state: MachineState
+  private let context: EngineContext
+
+  init(_ program: BootProgram) throws(MachineError) {
+    let memory = try GuestMemory(program.pristine)
+    let engine = try Engine()
+    let state = MachineState(plan: program.plan, memory: memory)
+    let map = memory.map
+    for area in map.areas { try engine.map(memory.host(area), at: area.guest) }
+    engine.writeGDT(base: map.descriptors.guest, limit: 0x7f)
+    engine.write(UC_X86_REG_CS, 0x10)
+    engine.write(UC_X86_REG_SS, 0x18)
+    engine.write(UC_X86_REG_GS_BASE, program.plan.perCPUBase)
+    try state.install(in: engine)
+    context = try EngineContext(engine)
+    self.program = program
+    self.memory = memory
+    self.engine = engine
+    self.state = state
+  }
+
+  /// Puts memory and registers back, and gives the CPU what the next path finds.
+  func prepare(_ processor: Processor, commandLine: [UInt8]) throws(MachineError) {
+    let engine = self.engine.handle
+    memory.restore { changed in
+      for code in program.code where changed.overlaps(code) {
+        _ = bhb_remove_cache(engine, changed.lowerBound, changed.upperBound)
+        return
+      }
+    }
+    try context.restore(self.engine)
+    state.reset()
+    state.cpuid = processor.cpuid
+    state.msrs = MSRBank(
+      architectural: program.plan.architecturalMSRs, processor: processor)
+    let capacity = program.plan.commandLineCapacity
+    guard commandLine.count < capacity,
+      memory.write(commandLine + [0], at: program.plan.commandLine)
+    else {
+      throw MachineError("a command line of \(commandLine.count) bytes: fewer than \(capacity) fit")
+    }
+  }
+
+  /// Calls a function of the kernel and waits for its end, or for `until`.
+  ///
+  /// - Returns: why it did not get there; nil if it did.
+  func call(
+    _ function: BootPlan.Call, _ arguments: [UInt64] = [], stackDepth: UInt64 = 0
+  ) -> Failure? {
+    let map = memory.map
+    let end = function.until ?? map.stop.guest
+    // 8 below a multiple of 16, as after a CALL (System V AMD64 ABI, 3.2.2).
+    let stack = map.stack.guest + UInt64(map.stack.size) - 0x1000 - stackDepth - 8
+    guard memory.write(map.stop.guest, at: stack) else { return .astray(function: function.name, at: stack) }
+    engine.write(UC_X86_REG_RSP, stack)
+    engine.write(UC_X86_REG_RBP, 0)
+    for (register, value) in zip(argumentRegisters, arguments) { engine.write(register, value) }
+    return run(from: function.address, until: end, name: function.name, stackDepth: stackDepth)
+  }
+
+  private func run(
+    from start: UInt64, until end: UInt64, name: String, stackDepth: UInt64
+  ) -> Failure? {
+    var next = start
+    while true {
+      state.stop = nil
+      let error = engine.run(from: next, until: end)
+      switch state.stop {
+      case .resume(let address): next = address
+      case .generalProtection(let hook):
+        guard stackDepth == 0 else { return .unhandledFault(at: state.hooks.points[hook].address) }
+        switch deliverFault(at: hook) {
+        case .success(let address): next = address
+        case .failure(let failure): return failure.reason
+        }
+      case .failed(let failure): return failure
+      case nil:
+        let place = engine.read(UC_X86_REG_RIP)
+        guard error == UC_ERR_OK else { return .engine(Engine.text(error), at: place) }
+        return place == end ? nil : .astray(function: name, at: place)
+      }
+    }
+  }
+
+  private struct FaultError: Error { var reason: Failure }
+
+  /// Lets the kernel's own fixup_exception() mend a faulting MSR access: it looks the address up
+  /// in the exception table, sets the results and the place to go on at (arch/x86/mm/extable.c).
+  private func deliverFault(at hook: Int) -> Result<UInt64, FaultError> {
+    let point = state.hooks.points[hook]
+    guard let handler = program.plan.fixupException else {
+      return .failure(FaultError(reason: .unhandledFault(at: point.address)))
+    }
+    let frame = memory.map.page.guest + UInt64(AddressMap.pageSize)
+    let stack = engine.read(UC_X86_REG_RSP)
+    let flags = engine.read(UC_X86_REG_RFLAGS)
+    var words = generalRegisters.map { engine.read($0) }
+    // orig_ax, ip, cs, flags, sp, ss (struct pt_regs, arch/x86/include/asm/ptrace.h)
+    words += [UInt64.max, point.address, 0x10, flags, stack, 0x18]
+    for (index, word) in words.enumerated() {
+      _ = memory.write(word, at: frame + UInt64(8 * index))
+    }
+    let base = engine.read(UC_X86_REG_RBP)
+    // Below everything the interrupted code has on its stack.
+    let top = memory.map.stack.guest + UInt64(memory.map.stack.size)
+    let depth = (top - stack + 0x1000) & ~0xfff
+    let generalProtection: UInt64 = 13
+    let failure = call(
+      BootPlan.Call(name: "fixup_exception", address: handler),
+      [frame, generalProtection, 0, 0], stackDepth: depth)
+    if let failure { return .failure(FaultError(reason: failure)) }
+    guard engine.read(UC_X86_REG_RAX) & 0xffff_ffff != 0,
+      let next = memory.read(UInt64.self, at: frame + UInt64(8 * (generalRegisters.count + 1)))
+    else { return .failure(FaultError(reason: .unhandledFault(at: point.address))) }
+    for (index, register) in generalRegisters.enumerated() {
+      engine.write(register, memory.read(UInt64.self, at: frame + UInt64(8 * index)) ?? 0)
+    }
+    engine.write(UC_X86_REG_RBP, base)
+    engine.write(UC_X86_REG_RSP, stack)
+    engine.write(UC_X86_REG_RFLAGS, flags)
+    return .success(next)
+  }
+}
+
+/// The registers of an engine as they were at one moment (`uc_context`).
+struct EngineContext: ~Copyable {
+  private let handle: OpaquePointer
+
+  init(_ engine: borrowing Engine) throws(MachineError) {
+    var handle: OpaquePointer?
+    try Engine.check(uc_context_alloc(engine.handle, &handle), "uc_context_alloc")
+    guard let handle else { throw MachineError("uc_context_alloc gave no context") }
+    let error = uc_context_save(engine.handle, handle)
+    guard error == UC_ERR_OK else {
+      uc_context_free(handle)
+      throw MachineError("uc_context_save: \(Engine.text(error))")
+    }
+    self.handle = handle
+  }
+
+  deinit { uc_context_free(handle) }
+
+  func restore(_ engine: borrowing Engine) throws(MachineError) {
+    try Engine.check(uc_context_restore(engine.handle, handle), "uc_context_restore")
+  }
+}
