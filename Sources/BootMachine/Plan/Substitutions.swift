@@ -20,11 +20,26 @@ struct Substitutions: Sendable, Decodable {
     var rdx: Address?
   }
 
-  /// A register that every x86-64 CPU has, whatever a profile says of it.
+  /// A register that a CPU has by its architecture, whether or not a profile or a dump names it.
   struct ArchitecturalMSR: Sendable, Decodable {
     var index: Hex32
     var value: Address
+    /// Only CPUs of this vendor have it; nil: all.
+    var vendor: ProcessorVendor?
+    /// Only CPUs that show this bit have it; nil: all.
+    var enumeratedBy: CPUIDBit?
     var reason: String
+
+    enum CodingKeys: String, CodingKey {
+      case index, value, vendor
+      case enumeratedBy = "enumerated_by"
+      case reason
+    }
+
+    func exists(on table: CPUIDTable) -> Bool {
+      if let vendor, vendor != table.vendor { return false }
+      return enumeratedBy?.isSet(in: table) ?? true
+    }
   }
 
   /// Functions that return 0 at once.

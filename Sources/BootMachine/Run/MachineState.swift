@@ -110,7 +110,9 @@ struct MSRBank: Sendable {
   init(
     architectural: [Substitutions.ArchitecturalMSR], processor: Processor
   ) {
-    for msr in architectural { values[msr.index.value] = msr.value.value }
+    for msr in architectural where msr.exists(on: processor.cpuid) {
+      values[msr.index.value] = msr.value.value
+    }
     for (index, value) in processor.msrs { values[index] = value }
     missing = processor.msrDefault
   }
