@@ -19,7 +19,7 @@ public final class KernelImage: Sendable {
   public let layouts: StructLayouts
   /// What was noticed while opening, for people.
   public let notes: [String]
-  let contents: Artefact.Contents
+  private let space: AddressSpace
 
   /// Opens the kernel of an artefact.
   ///
@@ -42,13 +42,17 @@ public final class KernelImage: Sendable {
       throw ImageError(.noKernel, "holds no code (nothing but debugging information)")
     }
     self.artefact = artefact
-    contents = kernel.contents
+    let space = AddressSpace(contents: kernel.contents, segments: segments)
+    self.space = space
     self.segments = segments
     let sections = try elf.sections()
     self.sections = sections
     is64Bit = elf.is64Bit
-    let store = try elf.symbols(sections)
-    symbols = SymbolTable(.symtab, store)
+    let found = SymbolSearch(
+      space: space, sections: sections, is64Bit: elf.is64Bit, given: systemMap,
+      packaged: artefact.systemMap
+    ).run(symtab: try elf.symbols(sections))
+    symbols = found.table
     identity = Identity(
       release: nil, banner: nil, buildID: nil, architecture: elf.is64Bit ? "x86_64" : "i386",
       size: kernel.contents.bytes.count)
@@ -56,33 +60,22 @@ public final class KernelImage: Sendable {
       .flatMap { Blob(kernel.contents, offset: $0.fileOffset, count: $0.size) }
     layouts = StructLayouts(
       types: Lazy { types.flatMap { TypeInformation($0.raw) } }, recovered: Lazy { [:] })
-    notes = []
+    notes = found.notes
   }
 
   /// The bytes from `address` on; nil unless the file holds all of them in one segment.
   public func bytes(at address: UInt64, count: Int) -> UnsafeRawBufferPointer? {
-    guard count >= 0 else { return nil }
-    for segment in segments where segment.backed.contains(address) {
-      let offset = Int(address - segment.address)
-      guard count <= segment.fileSize - offset else { continue }
-      return contents.bytes.raw.part(from: segment.fileOffset + offset, count: count)
-    }
-    return nil
+    space.bytes(at: address, count: count)
   }
 
   /// A little-endian integer at an address; nil unless the file holds it.
   public func read<T: FixedWidthInteger & BitwiseCopyable>(_: T.Type, at address: UInt64) -> T? {
-    bytes(at: address, count: MemoryLayout<T>.size)?.integer(T.self, at: 0)
+    space.read(T.self, at: address)
   }
 
   /// The text from `address` up to a zero byte; nil unless there is one within `limit` bytes.
   public func cString(at address: UInt64, limit: Int = 256) -> String? {
-    guard let segment = segments.first(where: { $0.backed.contains(address) }) else { return nil }
-    let available = min(limit, segment.fileSize - Int(address - segment.address))
-    guard let bytes = bytes(at: address, count: available),
-      let length = bytes.firstIndex(of: 0)
-    else { return nil }
-    return String(decoding: bytes[..<length], as: UTF8.self)
+    space.text(at: address, limit: limit).map { String(decoding: $0, as: UTF8.self) }
   }
 
   /// The first section of that name.
@@ -96,7 +89,7 @@ public final class KernelImage: Sendable {
   /// A section's bytes in the file; nil if it has none.
   public func contents(of section: Section) -> UnsafeRawBufferPointer? {
     guard section.hasBytes else { return nil }
-    return contents.bytes.raw.part(from: section.fileOffset, count: section.size)
+    return space.contents.bytes.raw.part(from: section.fileOffset, count: section.size)
   }
 
   /// The addresses between two symbols, such as `__alt_instructions` and `__alt_instructions_end`;

@@ -46,7 +46,9 @@ struct AddressOrder: Sendable {
     var shift: UInt64 = 0
     while shift < 64 {
       var starts = [Int](repeating: 0, count: digits + 1)
-      for address in addresses { starts[Int(address >> shift) & (digits - 1) + 1] += 1 }
+      for address in addresses {
+        starts[Int(truncatingIfNeeded: address >> shift) & (digits - 1) + 1] += 1
+      }
       let isUniform = starts.contains(addresses.count)
       if !isUniform {
         for digit in 0..<digits { starts[digit + 1] += starts[digit] }

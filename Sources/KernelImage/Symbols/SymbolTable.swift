@@ -111,21 +111,25 @@ final class SymbolStore: Sendable {
   let order: Lazy<AddressOrder>
   private let index: Lazy<NameIndex>
 
-  init(names: any SymbolNames, addresses: [UInt64], sizes: [UInt64] = []) {
+  /// `index` is for several stores that share their names.
+  init(
+    names: any SymbolNames, addresses: [UInt64], sizes: [UInt64] = [], index: Lazy<NameIndex>? = nil
+  ) {
     precondition(names.count == addresses.count && (sizes.isEmpty || sizes.count == names.count))
     self.names = names
     self.addresses = addresses
     self.sizes = sizes
     order = Lazy { AddressOrder(addresses) }
-    index = Lazy { NameIndex(names.hashes()) }
+    self.index = index ?? Lazy { NameIndex(names.hashes()) }
   }
 
   /// The numbers of the symbols with that name, in the table's order.
   func symbols(named name: String) -> [Int] {
     var name = name
-    return name.withUTF8 { bytes in
-      let bytes = UnsafeRawBufferPointer(bytes)
-      return index.value.candidates(names.hash(bytes)).filter { names.matches($0, bytes) }
-    }
+    return name.withUTF8 { symbols(named: UnsafeRawBufferPointer($0)) }
+  }
+
+  func symbols(named name: UnsafeRawBufferPointer) -> [Int] {
+    index.value.candidates(names.hash(name)).filter { names.matches($0, name) }
   }
 }
