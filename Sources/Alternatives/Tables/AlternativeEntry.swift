@@ -17,6 +17,20 @@ public struct AlternativeEntry: Sendable, Hashable {
   public var originalLength: Int
   public var replacementLength: Int
 
+  public init(
+    address: UInt64, site: UInt64, replacement: UInt64, feature: Int, negated: Bool,
+    directCall: Bool, originalLength: Int, replacementLength: Int
+  ) {
+    self.address = address
+    self.site = site
+    self.replacement = replacement
+    self.feature = feature
+    self.negated = negated
+    self.directCall = directCall
+    self.originalLength = originalLength
+    self.replacementLength = replacementLength
+  }
+
   /// The addresses that are replaced; cut off where a wrong entry would leave the address space.
   public var siteRange: Range<UInt64> {
     let (end, overflow) = site.addingReportingOverflow(UInt64(originalLength))

@@ -22,6 +22,8 @@ struct AddressMap: Sendable {
   let page: Area
   /// The kernel's fixmap: old kernels read the local APIC's page through it on AMD.
   let fixmap: Area
+  /// Where sites of modules are laid out, at the end of the space that modules load into.
+  let modules: Area
 
   let size: Int
 
@@ -42,16 +44,18 @@ struct AddressMap: Sendable {
     // FIXADDR_START of a kernel with the largest fixmap seen, up to the vsyscall page
     // (arch/x86/include/asm/fixmap.h).
     fixmap = area(0xffff_ffff_ff57_8000, 0x88000)
+    // Below MODULES_END, in reach of calls into the kernel (arch/x86/include/asm/pgtable_64_types.h).
+    modules = area(0xffff_ffff_f000_0000, Self.pageSize)
     size = offset
   }
 
-  var areas: [Area] { [image, stop, descriptors, stack, page, fixmap] }
+  var areas: [Area] { [image, stop, descriptors, stack, page, fixmap, modules] }
 
   /// The offset in the arena of `count` bytes at a guest address; nil if they are not in one area.
   @inline(__always)
   func offset(of address: UInt64, count: Int) -> Int? {
     if let offset = Self.offset(of: address, count: count, in: image) { return offset }
-    for area in [stack, page, stop, descriptors, fixmap] {
+    for area in [stack, page, modules, stop, descriptors, fixmap] {
       if let offset = Self.offset(of: address, count: count, in: area) { return offset }
     }
     return nil

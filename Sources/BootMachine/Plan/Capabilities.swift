@@ -42,6 +42,19 @@ struct Capabilities: Sendable {
     }
   }
 
+  /// The number of a feature by the name that /proc/cpuinfo shows; nil if the kernel does not know
+  /// it (`x86_cap_flags`, arch/x86/kernel/cpu/capflags.c).
+  static func feature(named name: String, in kernel: KernelImage) -> Int? {
+    guard let table = kernel.symbols.address(of: "x86_cap_flags"),
+      let count = pointerCount(of: "x86_cap_flags", in: kernel)
+    else { return nil }
+    return (0..<count).first { number in
+      guard let text = kernel.read(UInt64.self, at: table &+ UInt64(number * 8)), text != 0
+      else { return false }
+      return kernel.cString(at: text, limit: 32) == name
+    }
+  }
+
   /// The elements of an array of pointers: its size as far as the next symbol, or the table ends
   /// where its last known name does.
   private static func pointerCount(of symbol: String, in kernel: KernelImage) -> Int? {

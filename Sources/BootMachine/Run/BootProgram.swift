@@ -1,4 +1,4 @@
-internal import Glibc
+public import Alternatives
 public import KernelImage
 public import Mitigation
 
@@ -7,20 +7,45 @@ public final class BootProgram: Sendable {
   public let kernel: KernelImage
   let plan: BootPlan
   let pristine: PristineMemory
+  let sites: SitePlan
+  /// Where the feature bits are; nil if that is not known.
+  let capabilities: Capabilities?
+  /// All sites that were found, also those that are not patched here.
+  let allSites: [Site]
+  /// The entry points that the image has, as far as its files tell.
+  let entryPoints: [EntryPoint]
+  /// The keys of static calls that may run the sequence, by address.
+  let staticCallKeys: [UInt64: EntryPoint]
+  /// X86_FEATURE_FRED; nil if the kernel does not know it.
+  let fredFeature: Int?
   /// Addresses whose change makes translated code stale.
   let code: [Range<UInt64>]
 
   /// - Throws: if the image lacks what no boot path can do without, or there is no memory.
-  public init(_ kernel: KernelImage) throws(MachineError) {
+  public init(
+    _ kernel: KernelImage, functions: SequenceFunctions, table: AlternativesTable, sites: [Site],
+    entryPoints: [EntryPoint], staticCallKeys: [UInt64: EntryPoint] = [:]
+  ) throws(MachineError) {
     guard kernel.is64Bit else { throw MachineError("only 64-bit kernels can be run") }
     let plan = try BootPlan(kernel, substitutions: try Substitutions.builtIn())
     self.kernel = kernel
     self.plan = plan
+    allSites = sites
+    self.entryPoints = entryPoints
+    self.staticCallKeys = staticCallKeys
+    fredFeature = Capabilities.feature(named: "fred", in: kernel)
     let span = try Self.span(of: kernel)
     let map = AddressMap(
       imageStart: span.lowerBound, imageSize: Int(span.upperBound - span.lowerBound))
     pristine = try PristineMemory(map: map) { (arena) throws(MachineError) in
       try Self.fill(arena, map, kernel, plan)
+    }
+    self.sites = SitePlan(
+      kernel, functions: functions, table: table, sites: sites, moduleArea: map.modules)
+    capabilities = kernel.layouts.layout(of: "cpuinfo_x86")?.fields["x86_capability"].flatMap {
+      Capabilities(
+        kernel, offset: $0,
+        words: kernel.layouts.arrayCount(of: "cpuinfo_x86", field: "x86_capability"))
     }
     let sections = kernel.sections.filter { $0.isExecutable && $0.isLoaded }
     code = sections.isEmpty ? [span] : sections.map(\.addresses)

@@ -233,7 +233,7 @@ private enum BugInstruction {
 }
 
 /// The general registers by their number in an instruction (Intel SDM vol. 2A, table 2-2).
-private let encodedRegisters: [uc_x86_reg] = [
+let encodedRegisters: [uc_x86_reg] = [
   UC_X86_REG_RAX, UC_X86_REG_RCX, UC_X86_REG_RDX, UC_X86_REG_RBX, UC_X86_REG_RSP, UC_X86_REG_RBP,
   UC_X86_REG_RSI, UC_X86_REG_RDI, UC_X86_REG_R8, UC_X86_REG_R9, UC_X86_REG_R10, UC_X86_REG_R11,
   UC_X86_REG_R12, UC_X86_REG_R13, UC_X86_REG_R14, UC_X86_REG_R15,

@@ -15,9 +15,11 @@ struct SequenceRun: Sendable, Hashable {
   /// - Parameters:
   ///   - blocks: in the order they ran, up to the return out of the sequence.
   ///   - end: where that return goes.
+  ///   - site: the place that ran the sequence: its call is not one of the sequence's branches, but
+  ///     a barrier behind it counts.
   ///   - code: the bytes that ran, by address and size.
   init(
-    _ blocks: [BlockRun], end: UInt64, decoder: borrowing Decoder,
+    _ blocks: [BlockRun], end: UInt64, site: Range<UInt64>?, decoder: borrowing Decoder,
     code: (UInt64, Int) -> UnsafeRawBufferPointer?
   ) {
     var known: [BlockRun: [Instruction]] = [:]
@@ -31,11 +33,15 @@ struct SequenceRun: Sendable, Hashable {
       }
       guard let decoded = known[block] else { continue }
       let next = index + 1 < blocks.count ? blocks[index + 1].address : end
-      count(decoded, next: next)
+      count(decoded, next: next, isSite: site?.contains(block.address) ?? false)
     }
   }
 
-  private mutating func count(_ block: [Instruction], next: UInt64) {
+  private mutating func count(_ block: [Instruction], next: UInt64, isSite: Bool) {
+    if isSite {
+      if block.contains(where: { $0.kind == .fence }) { reachedBarrier = true }
+      return
+    }
     instructions += block.count
     for instruction in block {
       switch instruction.kind {

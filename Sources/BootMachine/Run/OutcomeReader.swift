@@ -1,0 +1,202 @@
+internal import Alternatives
+internal import KernelImage
+internal import Mitigation
+
+/// Makes an outcome of what the machine saw, and checks that it does not contradict itself.
+struct OutcomeReader {
+  let program: BootProgram
+  let state: MachineState
+  let aftermath: Aftermath
+
+  /// BHI_DIS_S in MSR_IA32_SPEC_CTRL (Intel SDM vol. 4, table 2-2).
+  private static let disableBHI: UInt64 = 1 << 10
+
+  func result(failure: Failure?, processor: Processor) -> BootResult {
+    let warning = state.warnings.first
+    let reason = (failure ?? warning).map { $0.text(in: program.kernel) } ?? unreadable
+    let entryPoints = failure == nil ? self.entryPoints : [:]
+    var evidence = Evidence(
+      chain: program.chain, narrowed: program.narrowed, features: features, affected: affected,
+      specCtrl: specCtrl, log: relevantLog, given: processor.given, derived: processor.derived)
+    evidence.disagreements = failure == nil ? disagreements : []
+    return BootResult(
+      outcome: Outcome(
+        sysfs: aftermath.sysfs, evidence: evidence, undeterminedBecause: reason,
+        vulnerabilities: aftermath.vulnerabilities.isEmpty ? nil : aftermath.vulnerabilities),
+      entryPoints: reason == nil ? entryPoints : entryPoints.mapValues { _ in .undetermined },
+      sequence: failure == nil ? aftermath.sequence : nil)
+  }
+
+  /// What keeps the outcome from being read although the boot ran to its end.
+  private var unreadable: String? {
+    aftermath.capabilities == nil ? "where the kernel keeps its feature bits is not known" : nil
+  }
+
+  // MARK: Facts
+
+  private func isSet(_ bit: Int) -> Bool? {
+    aftermath.capabilities.flatMap { words in
+      bit / 32 < words.count ? words[bit / 32] >> UInt32(bit % 32) & 1 != 0 : nil
+    }
+  }
+
+  private var affected: Bool? { program.capabilities?.affectedBit.flatMap(isSet) }
+
+  /// The last value that was written to SPEC_CTRL.
+  private var specCtrl: UInt64? {
+    aftermath.msrs.last { !$0.isRead && $0.index == MSRIndex.specCtrl && $0.value != nil }?.value
+  }
+
+  private var usesHardware: Bool { (specCtrl ?? 0) & Self.disableBHI != 0 }
+
+  /// The features that sites hang on, as far as they are set.
+  private var features: [FeatureReference] {
+    var found: [FeatureReference] = []
+    for site in program.allSites {
+      guard let feature = site.feature, isSet(feature.number) == true, !found.contains(feature)
+      else { continue }
+      found.append(feature)
+    }
+    return found.sorted { $0.number < $1.number }
+  }
+
+  /// The log lines about this mitigation and what it depends on.
+  private var relevantLog: [String] {
+    lines.filter { line in
+      line.contains("Spectre V2") || line.contains("BHI") || line.contains("Hypervisor detected")
+        || line.contains("spectre_bhi")
+    }
+  }
+
+  var lines: [String] { aftermath.log.map { String(decoding: $0, as: UTF8.self) } }
+
+  /// What the kernel says of BHI in its sysfs line, without the label; nil if it says nothing.
+  private var claim: Substring? {
+    guard let line = aftermath.sysfs, let start = line.firstRange(of: "BHI: ") else { return nil }
+    return line[start.upperBound...].prefix { $0 != ";" }
+  }
+
+  // MARK: Entry points
+
+  /// Whether the kernel enters through FRED, so that none of the other ways in is used.
+  private var usesFRED: Bool {
+    program.fredFeature.flatMap(isSet) ?? false
+  }
+
+  private var entryPoints: [EntryPoint: EntryPointOutcome] {
+    var outcomes: [EntryPoint: EntryPointOutcome] = [:]
+    for entryPoint in program.entryPoints {
+      outcomes[entryPoint] = outcome(at: entryPoint)
+    }
+    if usesFRED {
+      for entryPoint in EntryPoint.replacedByFRED { outcomes[entryPoint] = nil }
+    } else {
+      outcomes[.fredUser] = nil
+    }
+    return outcomes
+  }
+
+  private func outcome(at entryPoint: EntryPoint) -> EntryPointOutcome {
+    let patched = aftermath.sites.filter {
+      $0.planned.site.entryPoint == entryPoint && $0.target != nil
+    }
+    if !patched.isEmpty {
+      return .running(patched.map { $0.variant?.sequenceClass })
+    }
+    if let target = staticCall(at: entryPoint), program.sites.functions.starting(at: target) != nil {
+      return .running([aftermath.sequence?.sequenceClass])
+    }
+    if entryPoint == .bpf, let outcome = compiledCode { return outcome }
+    if usesHardware, entryPoint.entersKernel {
+      return EntryPointOutcome(mechanism: .hardware, sequence: SelectedSequence.none)
+    }
+    return EntryPointOutcome(mechanism: idleMechanism, sequence: SelectedSequence.none)
+  }
+
+  /// What the BPF JIT would emit: it asks for the same features as the sites do.
+  private var compiledCode: EntryPointOutcome? {
+    for site in program.allSites where site.kind == .jit {
+      guard let feature = site.feature, isSet(feature.number) == true else { continue }
+      return .running([aftermath.sequence?.sequenceClass])
+    }
+    return nil
+  }
+
+  /// Where the last update of an entry point's static call directed it.
+  private func staticCall(at entryPoint: EntryPoint) -> UInt64? {
+    let keys = program.staticCallKeys.filter { $0.value == entryPoint }.keys
+    return state.staticCalls.last { keys.contains($0.key) }?.target
+  }
+
+  /// What is the case where neither the sequence runs nor the hardware is told.
+  private var idleMechanism: Mechanism? {
+    // A kernel that does not know the bug has no code for it.
+    guard let affected else { return Mechanism.none }
+    guard affected else { return Mechanism.none }
+    guard let claim else { return nil }
+    return claim.hasPrefix("Retpoline") ? .retpoline : .off
+  }
+
+  // MARK: Contradictions
+
+  private var disagreements: [String] {
+    var found: [String] = []
+    let userSites = aftermath.sites.filter {
+      $0.planned.site.entryPoint?.vector == .userToKernel
+    }
+    let running = userSites.filter { $0.target != nil }
+    if !userSites.isEmpty, running.count != 0, running.count != userSites.count {
+      found.append("\(running.count) of \(userSites.count) sites of user entries run the sequence")
+    }
+    if let claim {
+      if claim.hasPrefix("SW loop") != !running.isEmpty, !userSites.isEmpty {
+        found.append(
+          "sysfs says \(claim), and \(running.count) sites of user entries run the sequence")
+      }
+      if claim.hasPrefix("BHI_DIS_S") != usesHardware {
+        found.append(
+          "sysfs says \(claim), and BHI_DIS_S was \(usesHardware ? "" : "not ")written to SPEC_CTRL")
+      }
+      if claim.hasPrefix("Not affected"), affected == true {
+        found.append("sysfs says \(claim), and X86_BUG_BHI is set")
+      }
+    }
+    let announced = lines.contains {
+      $0.contains("BHI mitigation: SW BHB clearing on") && !$0.hasSuffix("VM exit only")
+    }
+    if announced, running.isEmpty, !userSites.isEmpty {
+      found.append("the log announces the sequence, and no site of a user entry runs it")
+    }
+    return found
+  }
+}
+
+extension EntryPointOutcome {
+  static let undetermined = EntryPointOutcome(mechanism: nil, sequence: nil)
+
+  /// The sequence runs; with several sites the weakest counts.
+  static func running(_ classes: [SequenceClass?]) -> EntryPointOutcome {
+    let order: [SequenceClass] = [.absent, .deficient, .short, .long]
+    let known = classes.compactMap { $0 }
+    let weakest = known.count == classes.count
+      ? order.first { known.contains($0) } : nil
+    return EntryPointOutcome(
+      mechanism: .sequence, sequence: weakest.flatMap { SelectedSequence($0) })
+  }
+}
+
+extension SelectedSequence {
+  init?(_ sequenceClass: SequenceClass) {
+    switch sequenceClass {
+    case .long: self = .long
+    case .short: self = .short
+    case .deficient: self = .deficient
+    case .absent: self = .none
+    }
+  }
+}
+
+extension EntryPoint {
+  /// The ways in that a kernel with FRED does not use.
+  static let replacedByFRED: [EntryPoint] = [.syscall64, .sysenterCompat, .syscallCompat, .int80]
+}
