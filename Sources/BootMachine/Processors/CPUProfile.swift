@@ -2,6 +2,10 @@ import Mitigation
 
 /// The data file of processors: cpus.json.
 struct CPUDocument: Decodable {
+  /// Where figures come from, by the keys that profiles name.
+  var sources: [String: String]?
+  /// The names of the bits of IA32_ARCH_CAPABILITIES by their number (Intel SDM vol. 4).
+  var archCapabilitiesBits: [String: String]?
   var templates: [String: CPUTemplate]?
   var susceptibility: [SusceptibilityRule]?
   var beforeAlderLake: OldModels?
@@ -84,11 +88,14 @@ struct CPUProfile: Decodable {
   var template: String?
   /// The age of its microcode, in words.
   var microcode: String
+  /// Keys of the document's sources, or sources in words.
   var source: [String]
   var leaves: [LeafText]
   var msrs: [RegisterText]?
 
-  func processor(template: CPUTemplate?, file: String) throws(DataError) -> Processor {
+  func processor(
+    template: CPUTemplate?, sources: [String: String], file: String
+  ) throws(DataError) -> Processor {
     var cpuid = CPUIDTable((template?.leaves ?? []).map(\.entry))
     for leaf in leaves {
       cpuid.set(
@@ -112,7 +119,7 @@ struct CPUProfile: Decodable {
     }
     return Processor(
       id: id, title: title, cpuid: cpuid, msrs: registers,
-      derived: ["profile \(id), microcode \(microcode): \(source.joined(separator: "; "))"])
+      derived: ["profile \(id), microcode \(microcode)"] + source.map { sources[$0] ?? $0 })
   }
 
   /// Leaves 0x80000002 to 0x80000004 spell the name; nothing depends on it, so it is the title.

@@ -20,7 +20,8 @@ public struct ProcessorCatalog: Sendable {
   /// In the order of the data file, overrides in their place.
   public private(set) var processors: [Processor]
   private let susceptibility: [SusceptibilityRule]
-  private let beforeAlderLake: [KnownModel]
+  private let beforeAlderLake: Set<KnownModel>
+  private let archCapabilitiesBits: [Int: String]
 
   /// The catalogue of the data files `documents`, each of which adds to or overrides by id what the
   /// ones before it say.
@@ -28,10 +29,16 @@ public struct ProcessorCatalog: Sendable {
     var templates: [String: CPUTemplate] = [:]
     var profiles: [CPUProfile] = []
     var rules: [SusceptibilityRule] = []
-    var models: [KnownModel] = []
+    var models: Set<KnownModel> = []
+    var sources: [String: String] = [:]
+    var bits: [Int: String] = [:]
     for (file, bytes) in documents {
       let document: CPUDocument = try decode(bytes, file: file)
       templates.merge(document.templates ?? [:]) { $1 }
+      sources.merge(document.sources ?? [:]) { $1 }
+      for (number, name) in document.archCapabilitiesBits ?? [:] {
+        if let number = Int(number) { bits[number] = name }
+      }
       for profile in document.cpus {
         if let index = profiles.firstIndex(where: { $0.id == profile.id }) {
           profiles[index] = profile
@@ -42,14 +49,16 @@ public struct ProcessorCatalog: Sendable {
       // The first rule that fits decides, so a user's rules go before ours.
       rules = (document.susceptibility ?? []) + rules
       for entry in document.beforeAlderLake?.models ?? [] {
-        models += entry.models.map {
-          KnownModel(family: document.beforeAlderLake?.family ?? 6, model: Int($0.value))
-        }
+        models.formUnion(
+          entry.models.map {
+            KnownModel(family: document.beforeAlderLake?.family ?? 6, model: Int($0.value))
+          })
       }
     }
     processors = []
     susceptibility = rules
     beforeAlderLake = models
+    archCapabilitiesBits = bits
     let file = documents.map(\.file).joined(separator: ", ")
     for profile in profiles {
       var template: CPUTemplate?
@@ -59,7 +68,8 @@ public struct ProcessorCatalog: Sendable {
         }
         template = found
       }
-      processors.append(assessed(try profile.processor(template: template, file: file)))
+      processors.append(
+        assessed(try profile.processor(template: template, sources: sources, file: file)))
     }
   }
 
@@ -74,6 +84,14 @@ public struct ProcessorCatalog: Sendable {
   /// The processor with this id; nil if there is none.
   public func processor(id: String) -> Processor? {
     processors.first { $0.id == id }
+  }
+
+  /// The names of the bits that `value` of IA32_ARCH_CAPABILITIES has set, lowest first; a bit
+  /// without a name is given by its number.
+  public func archCapabilitiesNames(_ value: UInt64) -> [String] {
+    (0..<64).filter { value >> UInt64($0) & 1 != 0 }.map {
+      archCapabilitiesBits[$0] ?? "bit \($0)"
+    }
   }
 
   /// `processor` with what makers and Linux say about its model: whether BHI affects it, and
