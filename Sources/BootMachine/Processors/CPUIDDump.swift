@@ -64,9 +64,7 @@ public struct CPUIDDump {
       try readAIDA64(line.dropFirst(6), number)
     } else if line.hasPrefix("MSR "), Self.startsWithHexWord(line.dropFirst(4)) {
       readAIDA64Register(line.dropFirst(4))
-    } else if line.hasPrefix("CPU "), line.hasSuffix(":") || line.hasPrefix("CPU#") {
-      isPastFirstProcessor = !cpuid.entries.isEmpty
-    } else if line.hasPrefix("CPU#") {
+    } else if Self.isHeading(line) {
       isPastFirstProcessor = !cpuid.entries.isEmpty
     }
   }
@@ -130,7 +128,8 @@ public struct CPUIDDump {
   private mutating func add(
     _ leaf: UInt32, _ subleaf: UInt32, _ registers: CPUIDRegisters, _ number: Int
   ) throws(DumpError) {
-    if leaf == 0, subleaf == 0 || cpuid[0, 0] != nil, cpuid[0, 0] != nil {
+    // Dumps without headings begin the next processor with its leaf 0.
+    if leaf == 0, cpuid[0, 0] != nil {
       isPastFirstProcessor = true
       return
     }
@@ -151,6 +150,11 @@ public struct CPUIDDump {
 
   private func malformed(_ line: Int, _ message: String) -> DumpError {
     DumpError(name: name, line: line, message: message)
+  }
+
+  /// Whether a logical processor begins here: `CPU 1:` or `------[ Logical CPU #1 ]------`.
+  private static func isHeading(_ line: Substring) -> Bool {
+    line.hasPrefix("CPU ") && line.hasSuffix(":") || line.contains("Logical CPU #")
   }
 
   private static func startsWithHexWord(_ text: Substring) -> Bool {
