@@ -76,7 +76,15 @@ public struct Decoder: ~Copyable {
 
   /// Instructions in AT&T syntax, as the kernel's own assembly is written; separated by `"; "`.
   /// A byte that cannot be decoded ends the text with `(bad)`.
-  public func text(of bytes: UnsafeRawBufferPointer, at address: UInt64) -> String {
+  ///
+  /// `name` may give the target of a branch a name, which is written instead of the address.
+  public func text(
+    of bytes: UnsafeRawBufferPointer, at address: UInt64,
+    naming name: (Instruction) -> String? = { _ in nil }
+  ) -> String {
+    let names = decode(bytes, at: address).filter(\.isBranch).reduce(into: [Int: String]()) {
+      $0[$1.offset] = name($1)
+    }
     // The syntax also turns round the operands, so it is on only while text is made.
     guard cs_option(handle, CS_OPT_SYNTAX, Int(CS_OPT_SYNTAX_ATT.rawValue)) == CS_ERR_OK else {
       return ""
@@ -91,7 +99,7 @@ public struct Decoder: ~Copyable {
         offset += length
       } else if capstone(rest, at: address &+ UInt64(offset)) {
         let name = Self.string(&slot.pointee.mnemonic)
-        let operands = Self.string(&slot.pointee.op_str)
+        let operands = names[offset] ?? Self.string(&slot.pointee.op_str)
         lines.append(operands.isEmpty ? name : "\(name) \(operands)")
         offset += Int(slot.pointee.size)
       } else {
@@ -100,6 +108,15 @@ public struct Decoder: ~Copyable {
       }
     }
     return lines.joined(separator: "; ")
+  }
+
+  /// Whether LFENCE stands in `bytes` in front of any branch.
+  func reachesBarrier(_ bytes: UnsafeRawBufferPointer, at address: UInt64) -> Bool {
+    for instruction in decode(bytes, at: address, limit: 32) {
+      if instruction.kind == .fence { return true }
+      if instruction.isBranch || !instruction.fallsThrough { return false }
+    }
+    return false
   }
 
   /// A C array of characters that ends at its first zero.
