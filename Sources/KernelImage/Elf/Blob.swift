@@ -1,3 +1,5 @@
+import Glibc
+
 /// A part of a member's bytes that keeps them alive.
 ///
 /// The bounds were verified when it was made. The pointers it hands out are valid as long as any
@@ -34,5 +36,19 @@ extension UnsafeRawBufferPointer {
   func part(from offset: Int, count length: Int) -> UnsafeRawBufferPointer? {
     guard offset >= 0, length >= 0, offset <= count, length <= count - offset else { return nil }
     return UnsafeRawBufferPointer(rebasing: self[offset..<offset + length])
+  }
+
+  /// Where `bytes` first occur at or after `start`.
+  func firstOffset(of bytes: [UInt8], from start: Int) -> Int? {
+    guard start >= 0, let first = bytes.first, let base = baseAddress else { return nil }
+    var position = start
+    while position <= count - bytes.count {
+      let rest = count - bytes.count + 1 - position
+      guard let found = memchr(base + position, Int32(first), rest) else { return nil }
+      position = UnsafeRawPointer(found) - base
+      if memcmp(found, bytes, bytes.count) == 0 { return position }
+      position += 1
+    }
+    return nil
   }
 }

@@ -81,6 +81,24 @@ extension ElfFile {
     return segments
   }
 
+  /// Where the notes lie (PT_NOTE) of a file without section headers.
+  func noteSegments() throws(ImageError) -> [(offset: Int, size: Int)] {
+    var count = 0
+    guard elf_getphdrnum(handle, &count) == 0 else {
+      throw ImageError.libelf("has no readable program headers", offset: 32)
+    }
+    var notes: [(offset: Int, size: Int)] = []
+    for index in 0..<count {
+      var entry = GElf_Phdr()
+      guard gelf_getphdr(handle, Int32(clamping: index), &entry) != nil,
+        entry.p_type == UInt32(PT_NOTE), entry.p_filesz > 0
+      else { continue }
+      try require(entry.p_offset, entry.p_filesz, of: 1, "segment \(index)")
+      notes.append((Int(entry.p_offset), Int(entry.p_filesz)))
+    }
+    return notes
+  }
+
   /// All sections, the first (empty) one included, so that an index of the file is one of the array.
   ///
   /// Errors: `truncated` if the file ends before the table or a section does, `malformed` for a

@@ -19,7 +19,7 @@ public final class KernelImage: Sendable {
   public let layouts: StructLayouts
   /// What was noticed while opening, for people.
   public let notes: [String]
-  private let space: AddressSpace
+  private let tables: ImageTables
 
   /// Opens the kernel of an artefact.
   ///
@@ -43,7 +43,6 @@ public final class KernelImage: Sendable {
     }
     self.artefact = artefact
     let space = AddressSpace(contents: kernel.contents, segments: segments)
-    self.space = space
     self.segments = segments
     let sections = try elf.sections()
     self.sections = sections
@@ -53,29 +52,31 @@ public final class KernelImage: Sendable {
       packaged: artefact.systemMap
     ).run(symtab: try elf.symbols(sections))
     symbols = found.table
-    identity = Identity(
-      release: nil, banner: nil, buildID: nil, architecture: elf.is64Bit ? "x86_64" : "i386",
-      size: kernel.contents.bytes.count)
-    let types = sections.first { $0.name == ".BTF" && $0.hasBytes }
-      .flatMap { Blob(kernel.contents, offset: $0.fileOffset, count: $0.size) }
+    let tables = ImageTables(space: space, sections: sections, symbols: found.table)
+    self.tables = tables
+    identity = try IdentityReader(tables: tables, artefact: artefact).identity(elf)
     layouts = StructLayouts(
-      types: Lazy { types.flatMap { TypeInformation($0.raw) } }, recovered: Lazy { [:] })
+      types: Lazy {
+        tables.bytes(from: "__start_BTF", to: "__stop_BTF", orSection: ".BTF")
+          .flatMap(TypeInformation.init)
+      },
+      recovered: Lazy { LayoutRecovery(tables: tables).layouts() })
     notes = found.notes
   }
 
   /// The bytes from `address` on; nil unless the file holds all of them in one segment.
   public func bytes(at address: UInt64, count: Int) -> UnsafeRawBufferPointer? {
-    space.bytes(at: address, count: count)
+    tables.space.bytes(at: address, count: count)
   }
 
   /// A little-endian integer at an address; nil unless the file holds it.
   public func read<T: FixedWidthInteger & BitwiseCopyable>(_: T.Type, at address: UInt64) -> T? {
-    space.read(T.self, at: address)
+    tables.space.read(T.self, at: address)
   }
 
   /// The text from `address` up to a zero byte; nil unless there is one within `limit` bytes.
   public func cString(at address: UInt64, limit: Int = 256) -> String? {
-    space.text(at: address, limit: limit).map { String(decoding: $0, as: UTF8.self) }
+    tables.space.text(at: address, limit: limit).map { String(decoding: $0, as: UTF8.self) }
   }
 
   /// The first section of that name.
@@ -89,16 +90,12 @@ public final class KernelImage: Sendable {
   /// A section's bytes in the file; nil if it has none.
   public func contents(of section: Section) -> UnsafeRawBufferPointer? {
     guard section.hasBytes else { return nil }
-    return space.contents.bytes.raw.part(from: section.fileOffset, count: section.size)
+    return tables.space.contents.bytes.raw.part(from: section.fileOffset, count: section.size)
   }
 
   /// The addresses between two symbols, such as `__alt_instructions` and `__alt_instructions_end`;
   /// where the symbols are not known or make no sense, those of a section.
   public func table(from start: String, to end: String, orSection name: String?) -> Range<UInt64>? {
-    if let start = symbols.address(of: start), let end = symbols.address(of: end), start <= end {
-      return start..<end
-    }
-    guard let section = name.flatMap({ section(named: $0) }), section.isLoaded else { return nil }
-    return section.addresses
+    tables.range(from: start, to: end, orSection: name)
   }
 }

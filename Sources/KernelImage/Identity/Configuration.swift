@@ -1,0 +1,61 @@
+/// A kernel's configuration, kept as the text it is; options are looked up in it.
+public final class Configuration: Sendable {
+  /// Where a configuration was read.
+  public enum Source: String, Sendable, Hashable, CaseIterable {
+    /// The image itself (CONFIG_IKCONFIG).
+    case image
+    /// A `config-VERSION` file that came with it.
+    case package
+  }
+
+  public let source: Source
+  private let text: Artefact.Contents
+
+  init(_ source: Source, _ text: Artefact.Contents) {
+    self.source = source
+    self.text = text
+  }
+
+  /// Reads what CONFIG_IKCONFIG embeds; nil if that is damaged.
+  convenience init?(compressed bytes: UnsafeRawBufferPointer) {
+    guard let text = Gzip.unpack(bytes, limit: 4 << 20) else { return nil }
+    self.init(.image, text)
+  }
+
+  /// The value of an option without its quotes, `n` where the text says that it is not set, nil
+  /// where it does not name it.
+  func value(of option: String) -> String? {
+    let bytes = text.bytes.raw
+    let line = UInt8(ascii: "\n")
+    func end(_ start: Int) -> Int { bytes[start...].firstIndex(of: line) ?? bytes.count }
+    if let start = bytes.lineStart(Array("\(option)=".utf8)) {
+      let value = start + option.utf8.count + 1
+      return Self.unquoted(String(decoding: bytes[value..<end(value)], as: UTF8.self))
+    }
+    return bytes.lineStart(Array("# \(option) is not set".utf8)).map { _ in "n" }
+  }
+
+  /// A text option as Kconfig writes it: in quotes, with `\` before quotes and backslashes.
+  private static func unquoted(_ value: String) -> String {
+    guard value.count >= 2, value.hasPrefix("\""), value.hasSuffix("\"") else { return value }
+    var text = ""
+    var isEscaped = false
+    for character in value.dropFirst().dropLast() {
+      if character == "\\" && !isEscaped {
+        isEscaped = true
+      } else {
+        text.append(character)
+        isEscaped = false
+      }
+    }
+    return text
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  /// Where a line that begins with `text` begins.
+  fileprivate func lineStart(_ text: [UInt8]) -> Int? {
+    if starts(with: text) { return 0 }
+    return firstOffset(of: [UInt8(ascii: "\n")] + text, from: 0).map { $0 + 1 }
+  }
+}
