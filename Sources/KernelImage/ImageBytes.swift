@@ -22,6 +22,11 @@ public struct ImageBytes: ~Copyable, @unchecked Sendable {
     self.count = count
   }
 
+  /// Takes over `mapped` bytes of a mapping, `count` of which belong to the file.
+  init(adopting base: UnsafeMutableRawPointer, mapped: Int, count: Int) {
+    self.init(base: base, mapped: mapped, count: count)
+  }
+
   deinit {
     if let base { munmap(base, mapped) }
   }

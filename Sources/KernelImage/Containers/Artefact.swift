@@ -34,10 +34,13 @@ public struct Artefact: Sendable {
   public var systemMap: Member?
   /// The command line of a unified kernel image (PE section `.cmdline`).
   public var embeddedCommandLine: String?
+  /// Why a kernel of a folder has no `kernel` here; nil for all that could be opened.
+  public var failure: ImageError?
 
   public init(
     path: String, kernel: Member? = nil, modules: [Member] = [], configuration: Member? = nil,
-    systemMap: Member? = nil, embeddedCommandLine: String? = nil
+    systemMap: Member? = nil, embeddedCommandLine: String? = nil,
+    failure: ImageError? = nil
   ) {
     self.path = path
     self.kernel = kernel
@@ -45,5 +48,6 @@ public struct Artefact: Sendable {
     self.configuration = configuration
     self.systemMap = systemMap
     self.embeddedCommandLine = embeddedCommandLine
+    self.failure = failure
   }
 }

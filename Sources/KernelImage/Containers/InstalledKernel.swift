@@ -1,0 +1,153 @@
+internal import Glibc
+
+/// A kernel that lies in the file system as several files: itself, its kvm-intel module, its
+/// configuration, its System.map.
+struct InstalledKernel {
+  /// What the artefact's path shows.
+  var shownPath: String
+  /// Where the kernel may lie; the first file that is there counts.
+  var kernelFiles: [String]
+  /// The folders that may hold `arch/x86/kvm/kvm-intel.ko`.
+  var moduleFolders: [String]
+  var configurationFiles: [String] = []
+  var systemMapFiles: [String] = []
+
+  /// The kernel of a release, as distributions install it below `root`.
+  init(release: String, root: String, shownPath: String? = nil) {
+    let folders = ["\(root)/lib/modules/\(release)", "\(root)/usr/lib/modules/\(release)"]
+    kernelFiles =
+      folders.map { "\($0)/vmlinuz" } + ["\(root)/boot/vmlinuz-\(release)"]
+      + folders.map { "\($0)/vmlinux" }
+      + [
+        "\(root)/boot/vmlinux-\(release)", "\(root)/boot/kernel-\(release)",
+        "\(root)/usr/lib/debug/boot/vmlinux-\(release)",
+        "\(root)/usr/lib/debug/lib/modules/\(release)/vmlinux",
+      ] + folders.map { "\($0)/build/vmlinux" }
+    moduleFolders = folders.map { "\($0)/kernel" }
+    configurationFiles = ["\(root)/boot/config-\(release)"] + folders.map { "\($0)/config" }
+    systemMapFiles =
+      ["\(root)/boot/System.map-\(release)"] + folders.map { "\($0)/System.map" }
+    self.shownPath = shownPath ?? kernelFiles[0]
+  }
+
+  /// One file, and beside it what belongs to `release`.
+  init(file: String, release: String, root: String, shownPath: String) {
+    self.init(release: release, root: root, shownPath: shownPath)
+    kernelFiles = [file]
+  }
+
+  /// A folder that holds a kernel itself: `modules/VERSION` or a build tree.
+  init(folder: String) {
+    shownPath = folder
+    kernelFiles =
+      PackagePath.compressedEndings.map { "\(folder)/vmlinuz\($0)" }
+      + PackagePath.compressedEndings.map { "\(folder)/vmlinux\($0)" }
+      + ["\(folder)/build/vmlinux", "\(folder)/arch/x86/boot/bzImage"]
+    moduleFolders = ["\(folder)/kernel", folder]
+    configurationFiles = ["\(folder)/config", "\(folder)/.config"]
+    systemMapFiles = ["\(folder)/System.map"]
+  }
+
+  /// Looks into `other`'s places as well, after its own.
+  mutating func fallBack(on other: InstalledKernel) {
+    kernelFiles += other.kernelFiles
+    moduleFolders += other.moduleFolders
+    configurationFiles += other.configurationFiles
+    systemMapFiles += other.systemMapFiles
+  }
+
+  /// Opens all of it; nil if no file of the kernel is there.
+  func artefact() throws(ImageError) -> Artefact? {
+    guard let kernel = try elf(kernelFiles) else { return nil }
+    guard kernel.elf.outline.kind == .kernel else {
+      throw ImageError(.unsupportedFormat, "is a module, where a kernel was expected")
+        .inside(kernel.name)
+    }
+    let module = try elf(
+      moduleFolders.flatMap { folder in
+        PackagePath.compressedEndings.map {
+          "\(folder)/arch/x86/kvm/\(PackagePath.moduleName)\($0)"
+        }
+      })
+    let systemMap = try text(systemMapFiles).flatMap { map in
+      map.contents.bytes.count >= PackageReader.smallestSystemMap ? map : nil
+    }
+    return Artefact(
+      path: shownPath, kernel: Artefact.Member(name: kernel.name, kernel.elf),
+      modules: module.map { [Artefact.Member(name: $0.name, $0.elf)] } ?? [],
+      configuration: try text(configurationFiles), systemMap: systemMap,
+      embeddedCommandLine: kernel.elf.commandLine)
+  }
+
+  private func elf(_ paths: [String]) throws(ImageError) -> (name: String, elf: UnwrappedElf)? {
+    guard let (path, contents) = try firstThere(paths) else { return nil }
+    let name = shortened(path)
+    do {
+      return (name, try UnwrappedElf(contents))
+    } catch {
+      throw error.inside(name)
+    }
+  }
+
+  private func text(_ paths: [String]) throws(ImageError) -> Artefact.Member? {
+    guard let (path, contents) = try firstThere(paths) else { return nil }
+    return Artefact.Member(name: shortened(path), contents: contents, layers: [])
+  }
+
+  /// Maps the first of `paths` that is there. One that may not be read counts only if no other is
+  /// there: Ubuntu keeps /boot/vmlinuz from ordinary users.
+  private func firstThere(
+    _ paths: [String]
+  ) throws(ImageError) -> (String, Artefact.Contents)? {
+    var refused: ImageError?
+    for path in paths {
+      do {
+        return (path, Artefact.Contents(try ImageBytes.mapping(path: path)))
+      } catch {
+        switch error.code {
+        case .notFound: continue
+        case .noPermission: refused = refused ?? error.inside(shortened(path))
+        default: throw error.inside(shortened(path))
+        }
+      }
+    }
+    if let refused { throw refused }
+    return nil
+  }
+
+  /// The path below the folder that was asked for.
+  private func shortened(_ path: String) -> String {
+    let folder = shownPath + "/"
+    return path.hasPrefix(folder) ? String(path.dropFirst(folder.count)) : path
+  }
+}
+
+extension Artefact {
+  /// The image of the kernel that runs, found by its release, with its kvm-intel module.
+  ///
+  /// - Throws: `notFound` naming the places that were tried; `noPermission` if one is there that
+  ///   this user may not read.
+  public static func running() throws(ImageError) -> Artefact {
+    var name = utsname()
+    guard uname(&name) == 0 else { throw .system(errno, "the running kernel gives no name") }
+    let release = withUnsafeBytes(of: &name.release) { bytes in
+      String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+    return try running(release: release, root: "")
+  }
+
+  /// The same below another root, for tests.
+  static func running(release: String, root: String) throws(ImageError) -> Artefact {
+    var kernel = InstalledKernel(release: release, root: root)
+    // NixOS names no release there, but it is by definition the kernel that was booted.
+    kernel.kernelFiles.append("\(root)/run/booted-system/kernel")
+    guard var artefact = try kernel.artefact() else {
+      throw ImageError(
+        .notFound,
+        "no image of the running kernel \(release) is there (tried \(kernel.kernelFiles[0]), "
+          + "\(root)/boot/vmlinuz-\(release) and \(kernel.kernelFiles.count - 2) more)")
+    }
+    artefact.path = artefact.kernel?.name ?? artefact.path
+    return artefact
+  }
+}
