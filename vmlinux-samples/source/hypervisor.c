@@ -92,7 +92,10 @@ INIT_CODE enum statement hypervisor_statement(void)
 	u32 base = hypervisor.base;
 
 #if CHOICE == CHOICE_BARE_METAL
-	base = base ? base : 0x40000000;
+	if (!cpu_has(FEATURE_HYPERVISOR))
+		base = 0x40000000;
+	else if (!hypervisor.is_kvm)
+		return SILENT;
 #elif CHOICE == CHOICE_ANY_HYPERVISOR
 	if (!cpu_has(FEATURE_HYPERVISOR))
 		return SILENT;
