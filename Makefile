@@ -25,19 +25,19 @@ run: build ## inspect the embedded sample and a real kernel (IMAGE=…, else one
 	@scripts/run $(binary) '$(IMAGE)'
 
 build: setup ## the release build, .build/release/bhbcheck
-	$(SWIFT) build -c release --product bhbcheck --static-swift-stdlib
+	$(SWIFT) build -c release --product bhbcheck
 
 test: ## all tests of the fast tier, two real kernels among them (FILTER=… for some of them)
 	@scripts/setup build test
 	@$(samples)
 	@BHBCHECK_KERNELS="$${BHBCHECK_KERNELS-$$(scripts/test-kernels)}" \
-	  $(SWIFT) test $(if $(FILTER),--filter '$(FILTER)')
+	  $(SWIFT) test --disable-xctest $(if $(FILTER),--filter '$(FILTER)')
 
 test-real: ## slow: every kernel of vmlinux-samples/distributions.json, -dbg builds among them
 	@scripts/setup build test
 	@$(samples)
 	@BHBCHECK_REAL=1 BHBCHECK_KERNELS="$${BHBCHECK_KERNELS-$$(scripts/test-kernels --all)}" \
-	  $(SWIFT) test --filter RealKernels
+	  $(SWIFT) test --disable-xctest --filter RealKernels
 
 bench: build ## speed and memory, held against the plain decompressor (BENCH_DBG, BENCH_STRICT: bench/run)
 	@scripts/setup bench
@@ -49,7 +49,9 @@ lint: ## formatting rules of Swift, shellcheck of the scripts where it is instal
 	  shellcheck -x .ci/run bench/run scripts/fetch-kernel scripts/run scripts/setup scripts/test-kernels; \
 	fi
 
-install: build ## the command and its completions under PREFIX (/usr/local)
+# Linked statically against Swift's libraries, so that the toolchain may go or be updated afterwards.
+install: setup ## the command and its completions under PREFIX (/usr/local)
+	$(SWIFT) build -c release --product bhbcheck --static-swift-stdlib
 	install -D -m 755 $(binary) '$(DESTDIR)$(PREFIX)/bin/bhbcheck'
 	install -d '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' \
 	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions' '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d'

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # What the scripts share: where downloads live, and how they speak.
 
 # Packages, lists of the archive and unpacked debug kernels. Everything in it can be fetched again.
