@@ -43,7 +43,7 @@ bench: build ## speed and memory, held against the plain decompressor (BENCH_DBG
 	@scripts/setup bench
 	@bench/run $(binary)
 
-lint: ## formatting rules of Swift, shellcheck of the scripts where it is installed
+lint: setup ## formatting rules of Swift, shellcheck of the scripts where it is installed
 	$(SWIFT) format lint -s -r -p Sources Tests Package.swift
 	@if command -v shellcheck >/dev/null; then \
 	  shellcheck -x .ci/run bench/run scripts/fetch-kernel scripts/run scripts/setup scripts/test-kernels; \
