@@ -30,14 +30,15 @@ build: setup ## the release build, .build/release/bhbcheck
 test: ## all tests of the fast tier, two real kernels among them (FILTER=… for some of them)
 	@scripts/setup build test
 	@$(samples)
-	@BHBCHECK_KERNELS="$${BHBCHECK_KERNELS-$$(scripts/test-kernels)}" \
-	  $(SWIFT) test --disable-xctest $(if $(FILTER),--filter '$(FILTER)')
+	@kernels="$${BHBCHECK_KERNELS-$$(scripts/test-kernels)}"; \
+	if [ -n "$$kernels" ]; then export BHBCHECK_KERNELS="$$kernels"; fi; \
+	$(SWIFT) test --disable-xctest $(if $(FILTER),--filter '$(FILTER)')
 
 test-real: ## slow: every kernel of vmlinux-samples/distributions.json, -dbg builds among them
 	@scripts/setup build test
 	@$(samples)
-	@BHBCHECK_REAL=1 BHBCHECK_KERNELS="$${BHBCHECK_KERNELS-$$(scripts/test-kernels --all)}" \
-	  $(SWIFT) test --disable-xctest --filter RealKernels
+	@kernels="$${BHBCHECK_KERNELS-$$(scripts/test-kernels --all)}"; \
+	BHBCHECK_REAL=1 BHBCHECK_KERNELS="$$kernels" $(SWIFT) test --disable-xctest --filter RealKernels
 
 bench: build ## speed and memory, held against the plain decompressor (BENCH_DBG, BENCH_STRICT: bench/run)
 	@scripts/setup bench
