@@ -33,7 +33,7 @@ extension Decoder {
       return .systemReturn
     case X86_INS_LFENCE: return .fence
     case X86_INS_INT3, X86_INS_HLT: return .trap
-    case X86_INS_UD0, X86_INS_UD2, X86_INS_UD2B: return .undefined
+    case X86_INS_UD0, X86_INS_UD2, bhb_x86_ins_ud1: return .undefined
     case X86_INS_LOOP, X86_INS_LOOPE, X86_INS_LOOPNE, X86_INS_JRCXZ, X86_INS_JECXZ,
       X86_INS_XBEGIN:
       return .conditional(target: direct)

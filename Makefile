@@ -1,0 +1,73 @@
+# bhbcheck: how to build, try, test and measure it. `make` alone lists the targets.
+
+SWIFT ?= swift
+PREFIX ?= /usr/local
+# make run IMAGE=/boot/vmlinuz-…   inspects that image
+IMAGE ?=
+# make test FILTER=Kallsyms        runs the tests whose names match
+FILTER ?=
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+export SWIFT
+
+binary := .build/release/bhbcheck
+samples = if [ -f vmlinux-samples/Makefile ]; then $(MAKE) --no-print-directory -C vmlinux-samples; fi
+
+# Two builds at once take twice the memory and no less time.
+.NOTPARALLEL:
+.PHONY: help run build test test-real bench lint install clean clean-cache setup
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## inspect the embedded sample and a real kernel (IMAGE=…, else one from the archive)
+	@scripts/run $(binary) '$(IMAGE)'
+
+build: setup ## the release build, .build/release/bhbcheck
+	$(SWIFT) build -c release --product bhbcheck
+
+test: ## all tests of the fast tier, two real kernels among them (FILTER=… for some of them)
+	@scripts/setup build test
+	@$(samples)
+	@kernels="$${BHBCHECK_KERNELS-$$(scripts/test-kernels)}"; \
+	if [ -n "$$kernels" ]; then export BHBCHECK_KERNELS="$$kernels"; fi; \
+	$(SWIFT) test --disable-xctest $(if $(FILTER),--filter '$(FILTER)')
+
+test-real: ## slow: every kernel of vmlinux-samples/distributions.json, -dbg builds among them
+	@scripts/setup build test
+	@$(samples)
+	@kernels="$${BHBCHECK_KERNELS-$$(scripts/test-kernels --all)}"; \
+	BHBCHECK_REAL=1 BHBCHECK_KERNELS="$$kernels" $(SWIFT) test --disable-xctest --filter RealKernels
+
+bench: build ## speed and memory, held against the plain decompressor (BENCH_DBG, BENCH_STRICT: bench/run)
+	@scripts/setup bench
+	@bench/run $(binary)
+
+lint: setup ## formatting rules of Swift, shellcheck of the scripts where it is installed
+	$(SWIFT) format lint -s -r -p Sources Tests Package.swift
+	@if command -v shellcheck >/dev/null; then \
+	  shellcheck -x .ci/run bench/run scripts/fetch-kernel scripts/run scripts/setup scripts/test-kernels; \
+	fi
+
+# Linked statically against Swift's libraries, so that the toolchain may go or be updated afterwards.
+install: setup ## the command and its completions under PREFIX (/usr/local)
+	$(SWIFT) build -c release --product bhbcheck --static-swift-stdlib
+	install -D -m 755 $(binary) '$(DESTDIR)$(PREFIX)/bin/bhbcheck'
+	install -d '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' \
+	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions' '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d'
+	$(binary) --generate-completion-script bash \
+	  >'$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bhbcheck'
+	$(binary) --generate-completion-script zsh >'$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bhbcheck'
+	$(binary) --generate-completion-script fish \
+	  >'$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/bhbcheck.fish'
+
+clean: ## the build's products
+	rm -rf .build
+	@if [ -f vmlinux-samples/Makefile ]; then $(MAKE) --no-print-directory -C vmlinux-samples clean; fi
+
+clean-cache: ## the fetched kernels
+	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/bhbcheck"
+
+setup:
+	@scripts/setup build
