@@ -212,8 +212,10 @@ public struct ImageReport: Sendable, Hashable, Codable {
   public var missingSites: [EntryPoint]
   /// Entry points whose sites are in files that were not given.
   public var unknownSites: [EntryPoint]
-  public var bits: [ListenedBit]
-  public var otherInfluences: [ListenedBit]
+  /// The bits that mean something by a contract, or might; null if nobody looked for them.
+  @OrNull public var bits: [ListenedBit]?
+  /// Other bits of a hypervisor that the choice depends on; null if nobody looked for them.
+  @OrNull public var otherInfluences: [ListenedBit]?
   public var paths: [JudgedPath]
   public var findings: [Finding]
 
@@ -224,8 +226,6 @@ public struct ImageReport: Sendable, Hashable, Codable {
     sites = []
     missingSites = []
     unknownSites = []
-    bits = []
-    otherInfluences = []
     paths = []
     findings = []
   }

@@ -17,9 +17,9 @@ import Testing
     image.error = ImageFailure(code: .truncated, message: "cut off", offset: 0x1f1)
     #expect(
       try json(image) == """
-        {"bits":[],"error":{"code":"truncated","message":"cut off",\
+        {"bits":null,"error":{"code":"truncated","message":"cut off",\
         "offset":"0x00000000000001f1"},"findings":[],"kernel":null,"missing_sites":[],\
-        "notes":[],"other_influences":[],"path":"boot/vmlinuz","paths":[],"sequence":null,\
+        "notes":[],"other_influences":null,"path":"boot/vmlinuz","paths":[],"sequence":null,\
         "sha256":null,"sites":[],"stubs":[],"symbols_from":null,"unknown_sites":[]}
         """)
     #expect(try roundTrip(image) == image)
