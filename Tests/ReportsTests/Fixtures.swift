@@ -1,4 +1,25 @@
 import Mitigation
+import Testing
+
+/// A report with a name, so that a test's output names it and does not print it whole.
+struct NamedReport: Sendable, CustomTestStringConvertible {
+  var name: String
+  var report: Report
+  var testDescription: String { name }
+
+  static let all = [
+    NamedReport(name: "no image", report: Fixture.report([])),
+    NamedReport(name: "every field", report: Fixture.populated()),
+    NamedReport(
+      name: "a failed image", report: Fixture.report([Fixture.failedImage()], policy: nil)),
+    NamedReport(
+      name: "several images",
+      report: Fixture.report([
+        Fixture.shortKernel(), Fixture.absentKernel(), Fixture.failedImage(),
+        Fixture.undeterminedKernel(),
+      ])),
+  ]
+}
 
 /// Reports made by hand, with the figures of real kernels where there are any.
 enum Fixture {

@@ -3,16 +3,9 @@ import Reports
 import Testing
 
 @Suite struct JSONReportTests {
-  static let reports = [
-    Fixture.populated(), Fixture.report([]), Fixture.report([Fixture.failedImage()], policy: nil),
-    Fixture.report([
-      Fixture.shortKernel(), Fixture.absentKernel(), Fixture.failedImage(),
-      Fixture.undeterminedKernel(),
-    ]),
-  ]
-
-  @Test(arguments: reports)
-  func aReportComesBackUnchanged(report: Report) throws {
+  @Test(arguments: NamedReport.all)
+  func aReportComesBackUnchanged(named: NamedReport) throws {
+    let report = named.report
     let text = try JSONReport.render(report)
     #expect(try JSONReport.parse(text.utf8) == report)
     #expect(try JSONReport.render(JSONReport.parse(text.utf8)) == text)

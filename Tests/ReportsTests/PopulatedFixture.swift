@@ -1,7 +1,7 @@
 import Mitigation
 
 extension Fixture {
-  /// A report in which no array is empty and nothing is null: every key of the format is in it.
+  /// A report in which no array is empty, and every key of the format has a value somewhere.
   static func populated() -> Report {
     var image = shortKernel()
     image.error = ImageFailure(code: .malformed, message: "table cut off", offset: 0x40)
@@ -20,10 +20,8 @@ extension Fixture {
         original: HexBytes([0xb9]), replacement: HexBytes([0xba]), originalText: "mov",
         replacementText: "mov", target: "clear_bhb_loop", barrier: true)
     ]
-    image.bits = [
-      bit(.cpuid), bit(.msr),
-    ]
-    image.otherInfluences = [bit(.cpuid)]
+    image.bits = [cpuidBit, msrBit]
+    image.otherInfluences = [msrBit]
     image.paths = [explainedPath()]
     image.findings = [
       Finding(
@@ -37,12 +35,13 @@ extension Fixture {
     return report
   }
 
-  private static func bit(_ source: ListenedBit.Source) -> ListenedBit {
-    // Both are given, for the sake of the keys; a real bit has either a leaf or an index.
-    ListenedBit(
-      source: source, leaf: 0x4000_0001, index: 0x5000_0001, register: .edx, bit: 3,
-      meaning: .shortAdequate, contract: "kvm-short-adequate", readAt: "kvm_guest_init")
-  }
+  private static let cpuidBit = ListenedBit(
+    source: .cpuid, leaf: 0x4000_0001, register: .edx, bit: 3, meaning: .shortAdequate,
+    contract: "kvm-short-adequate", readAt: "kvm_guest_init")
+
+  private static let msrBit = ListenedBit(
+    source: .msr, index: 0x5000_0001, bit: 0, meaning: .longRequired, contract: "virtual-msr",
+    readAt: "cpu_select_mitigations")
 
   /// A path with everything that `--explain` and `--vulnerabilities` show.
   static func explainedPath() -> JudgedPath {

@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-/// Compares `text` with Tests/ReportsTests/Snapshots/`name`.
+/// Compares `text` with Tests/Snapshots/Reports/`name`, which is no part of the target, so that the
+/// package need not list it.
 ///
 /// With BHBCHECK_RENEW_SNAPSHOTS=1 in the environment the file is written instead; look at the
 /// difference with `git diff` before it is committed.
@@ -9,7 +10,7 @@ func expectSnapshot(
   _ text: String, _ name: String, sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
   let file = URL(filePath: #filePath).deletingLastPathComponent()
-    .appending(components: "Snapshots", name)
+    .deletingLastPathComponent().appending(components: "Snapshots", "Reports", name)
   if ProcessInfo.processInfo.environment["BHBCHECK_RENEW_SNAPSHOTS"] == "1" {
     try Data(text.utf8).write(to: file)
     return

@@ -69,7 +69,8 @@ struct Page {
     table(header: nil, rows.map { [Cell($0.0, .quiet), $0.1] }, indent: indent)
   }
 
-  /// Rows in aligned columns with two spaces between them; the last column is wrapped.
+  /// Rows in aligned columns with two spaces between them. The last column is wrapped; where the
+  /// others leave it too little room, it goes below them.
   mutating func table(header: [String]?, _ rows: [[Cell]], indent: Int = 2) {
     let head = header.map { [$0.map { Cell($0, .quiet) }] } ?? []
     let lines = (head + rows).map { row in
@@ -85,10 +86,15 @@ struct Page {
       }
     }
     let lastColumn = indent + widths.dropLast().reduce(0) { $0 + $1 + 2 }
+    let isBelow =
+      width.map { count > 1 && lastColumn + min(widths.last ?? 0, leastRoom) > $0 } ?? false
+    let lastIndent = isBelow ? indent + 4 : lastColumn
     for row in lines {
-      let columns = row.enumerated().map { column, cell in
-        column == count - 1
-          ? cell.parts.flatMap { wrapped($0, room: width.map { $0 - lastColumn }) } : cell.parts
+      var columns = row.map(\.parts)
+      var last = [String]()
+      if row.count == count, let cell = columns.popLast() {
+        last = cell.flatMap { wrapped($0, room: width.map { $0 - lastIndent }) }
+        if !isBelow { columns.append(last) }
       }
       for index in 0..<(columns.map(\.count).max() ?? 0) {
         var line = spaces(indent)
@@ -100,6 +106,11 @@ struct Page {
           gap = (part.isEmpty ? gap : 0) + widths[column] - part.count + 2
         }
         text += line + "\n"
+      }
+      if isBelow {
+        for part in last where !part.isEmpty {
+          text += spaces(lastIndent) + painted(part, row[count - 1].style) + "\n"
+        }
       }
     }
   }
@@ -136,11 +147,14 @@ private func isControl(_ scalar: Unicode.Scalar) -> Bool {
   }
 }
 
+/// The fewest characters in which text is wrapped.
+private let leastRoom = 20
+
 /// `text` in lines of at most `room` characters, broken at spaces; a longer word stays whole, so
-/// that an address or an id can be copied. Below 20 characters nothing is broken.
+/// that an address or an id can be copied. In less than `leastRoom` nothing is broken.
 private func wrapped(_ text: String, room: Int?) -> [String] {
   let text = printable(text)
-  guard let room, room >= 20, text.count > room else { return [text] }
+  guard let room, room >= leastRoom, text.count > room else { return [text] }
   var lines: [String] = []
   var line = ""
   for word in text.split(separator: " ") {

@@ -26,7 +26,7 @@ public struct PathsReport: Sendable {
         Cell(path.path.commandLineName),
       ]
       if isJudged { row.append(path.verdict.cell) }
-      row += [Cell(path.entryPoints.protection), Cell(path.outcome.bhiPart ?? unknown)]
+      row += [Cell(path.protection), Cell(path.outcome.bhiPart ?? unknown)]
       if hasReasons { row.append(Cell(path.outcome.undeterminedBecause ?? "")) }
       return row
     }
@@ -51,7 +51,7 @@ public struct PathsReport: Sendable {
     var page = Page(colour: colour, width: width)
     page.line(
       Cell(path.path.id, .heading), Cell(": "), path.verdict.cell,
-      Cell(", \(path.entryPoints.protection)"))
+      Cell("; \(path.protection)"))
     if let reason = path.outcome.undeterminedBecause {
       page.paragraph("undetermined because \(reason)", style: .caution)
     }

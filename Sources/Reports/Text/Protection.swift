@@ -41,6 +41,13 @@ extension [EntryPoint: EntryPointOutcome] {
   }
 }
 
+extension JudgedPath {
+  /// What runs on the path; of a path that could not be run to its end nothing is known.
+  var protection: String {
+    entryPoints.isEmpty && outcome.undeterminedBecause != nil ? unknown : entryPoints.protection
+  }
+}
+
 extension Outcome {
   /// What the sysfs line says after `BHI:`; nil if the line is unknown.
   var bhiPart: String? {

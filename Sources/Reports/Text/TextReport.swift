@@ -43,7 +43,9 @@ extension Page {
         Cell("\(error.message) (\(error.code.rawValue)\(offset))"))
       return
     }
-    let sites = image.sequence?.shape == .absent ? "" : ", \(counted(image.sites.count, "site"))"
+    // An alternative inside the sequence changes it and does not run it.
+    let siteCount = image.sites.count { $0.kind != .inside }
+    let sites = image.sequence?.shape == .absent ? "" : ", \(counted(siteCount, "site"))"
     let paths = image.paths.isEmpty ? "no boot path was run" : image.paths.summary
     let worst = image.findings.map(\.severity).max()
     let style: Style =
@@ -67,7 +69,7 @@ extension Page {
       ("release", Cell(kernel.release ?? unknown)),
       ("build id", Cell(kernel.buildID ?? unknown)),
       ("architecture", Cell(kernel.architecture?.rawValue ?? unknown)),
-      ("size", Cell(kernel.size.map { "\($0) bytes" } ?? unknown)),
+      ("size", Cell(kernel.size.map { counted($0, "byte") } ?? unknown)),
       ("banner", Cell(kernel.banner ?? unknown)),
       ("symbols from", Cell(image.symbolsFrom?.rawValue ?? unknown)),
       ("built-in command line", Cell(kernel.builtInCommandLineWords)),
@@ -100,7 +102,7 @@ extension Page {
       [
         sequence.symbol ?? "symbol unknown",
         sequence.address.map { "at \($0)" } ?? "address unknown",
-        sequence.size.map { "\($0) bytes" } ?? "size unknown",
+        sequence.size.map { counted($0, "byte") } ?? "size unknown",
         sequence.shape.words,
       ].joined(separator: ", "))
     table(
@@ -180,13 +182,18 @@ extension Page {
         let path = row.example
         return [
           Cell(path.path.environment), Cell(path.path.statement.rawValue),
-          Cell(path.path.commandLineName), path.verdict.cell, Cell(path.entryPoints.protection),
+          Cell(path.path.commandLineName), path.verdict.cell, Cell(path.protection),
           Cell(path.outcome.bhiPart ?? unknown),
           Cell(
             decisions.cpus(of: row),
             below: path.outcome.undeterminedBecause.map { "undetermined: \($0)" }),
         ]
       })
+    // The table names the lines; what they hold is said once.
+    let lines = distinct(paths.map { [$0.path.commandLineName, $0.path.commandLine] })
+    for line in lines where !line[1].isEmpty && line[0] != line[1] {
+      paragraph("\(line[0]) is the command line \(quoted(line[1]))", style: .quiet)
+    }
   }
 
   fileprivate mutating func findings(_ image: ImageReport) {
