@@ -150,22 +150,26 @@ public struct PatchedSite: Sendable, Hashable, Codable {
   public var address: Address
   public var symbol: String
   public var bytes: HexBytes
+  /// The bytes disassembled; null if they were not.
+  @OrNull public var text: String?
   /// Whether these bytes run the sequence.
   public var runsSequence: Bool
 
   public init(
-    entryPoint: EntryPoint?, address: UInt64, symbol: String, bytes: HexBytes, runsSequence: Bool
+    entryPoint: EntryPoint?, address: UInt64, symbol: String, bytes: HexBytes,
+    text: String? = nil, runsSequence: Bool
   ) {
     self.entryPoint = entryPoint
     self.address = Address(address)
     self.symbol = symbol
     self.bytes = bytes
+    self.text = text
     self.runsSequence = runsSequence
   }
 
   enum CodingKeys: String, CodingKey {
     case entryPoint = "entry_point"
-    case address, symbol, bytes
+    case address, symbol, bytes, text
     case runsSequence = "runs_sequence"
   }
 }

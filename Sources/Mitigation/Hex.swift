@@ -99,7 +99,11 @@ extension HexBytes: HexCodable {
     var bytes: [UInt8] = []
     var rest = Substring(hex)
     while !rest.isEmpty {
-      guard let byte = UInt8(rest.prefix(2), radix: 16) else { return nil }
+      let digits = rest.prefix(2)
+      // UInt8(_:radix:) takes a sign, which no byte here has.
+      guard digits.allSatisfy(\.isHexDigit), let byte = UInt8(digits, radix: 16) else {
+        return nil
+      }
       bytes.append(byte)
       rest = rest.dropFirst(2)
     }

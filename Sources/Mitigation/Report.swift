@@ -56,27 +56,46 @@ public struct Report: Sendable, Hashable, Codable {
 
 /// Why an image could not be inspected.
 public struct ImageFailure: Sendable, Hashable, Codable {
-  public var code: String
-  public var message: String
-  @OrNull public var offset: Address?
-  /// Whether the input was missing (exit status 66) rather than wrong (65).
-  public var missing: Bool
+  /// The kinds of failure: those of opening an image, and the tool's own.
+  public enum Code: String, Sendable, Hashable, Codable, CaseIterable {
+    case notFound = "not-found"
+    case noPermission = "no-permission"
+    case unreadable
+    case unsupportedFormat = "unsupported-format"
+    case wrongArchitecture = "wrong-architecture"
+    case truncated
+    case malformed
+    case tooLarge = "too-large"
+    case noKernel = "no-kernel"
+    case libraryFailure = "library-failure"
+    /// A fault of the tool, not of the image.
+    case `internal`
+  }
 
-  public init(code: String, message: String, offset: UInt64?, missing: Bool) {
+  public var code: Code
+  /// What was expected and what was found, in one line.
+  public var message: String
+  /// Where in the file, in bytes from its start.
+  @OrNull public var offset: Address?
+
+  public init(code: Code, message: String, offset: UInt64? = nil) {
     self.code = code
     self.message = message
     self.offset = offset.map(Address.init)
-    self.missing = missing
   }
 }
 
 /// What identifies a kernel.
 public struct KernelIdentity: Sendable, Hashable, Codable {
+  public enum Architecture: String, Sendable, Hashable, Codable, CaseIterable {
+    case amd64 = "x86_64"
+    case i386
+  }
+
   @OrNull public var release: String?
   @OrNull public var buildID: String?
   @OrNull public var banner: String?
-  /// `x86_64`, `i386`.
-  @OrNull public var architecture: String?
+  @OrNull public var architecture: Architecture?
   /// The size of the ELF file, in bytes.
   @OrNull public var size: Int?
   /// The command line built into the image (CONFIG_CMDLINE); null if unknown.
@@ -91,7 +110,8 @@ public struct KernelIdentity: Sendable, Hashable, Codable {
   @OrNull public var configuration: [String: String]?
 
   public init(
-    release: String?, buildID: String?, banner: String?, architecture: String?, size: Int?,
+    release: String?, buildID: String?, banner: String?, architecture: Architecture?,
+    size: Int?,
     builtInCommandLine: String? = nil, builtInOverrides: Bool? = nil, bootconfig: String? = nil,
     artefactCommandLine: String? = nil, configuration: [String: String]? = nil
   ) {
@@ -127,17 +147,27 @@ public struct ListenedBit: Sendable, Hashable, Codable {
     case longRequired = "long-required"
   }
 
+  /// The register of a CPUID answer.
+  public enum Register: String, Sendable, Hashable, Codable, CaseIterable {
+    case eax, ebx, ecx, edx
+  }
+
   public var source: Source
+  /// The CPUID leaf; null for a model-specific register.
   @OrNull public var leaf: Hex32?
+  /// The index of a model-specific register; null for CPUID.
   @OrNull public var index: Hex32?
-  @OrNull public var register: String?
+  @OrNull public var register: Register?
   public var bit: Int
   @OrNull public var meaning: Meaning?
+  /// The id of the contract that defines the bit; null if none does.
   @OrNull public var contract: String?
+  /// The function of the kernel that reads it.
   @OrNull public var readAt: String?
 
   public init(
-    source: Source, leaf: UInt32? = nil, index: UInt32? = nil, register: String? = nil, bit: Int,
+    source: Source, leaf: UInt32? = nil, index: UInt32? = nil, register: Register? = nil,
+    bit: Int,
     meaning: Meaning?, contract: String?, readAt: String?
   ) {
     self.source = source
@@ -158,12 +188,21 @@ public struct ListenedBit: Sendable, Hashable, Codable {
 
 /// Everything said about one image.
 public struct ImageReport: Sendable, Hashable, Codable {
+  /// Where the symbols of an image were found.
+  public enum SymbolSource: String, Sendable, Hashable, Codable, CaseIterable {
+    case symtab = ".symtab"
+    case kallsyms
+    case ksymtab = "__ksymtab"
+    case systemMap = "System.map"
+    case none
+  }
+
   /// The argument as typed.
   public var path: String
   @OrNull public var error: ImageFailure?
   @OrNull public var sha256: String?
   @OrNull public var kernel: KernelIdentity?
-  @OrNull public var symbolsFrom: String?
+  @OrNull public var symbolsFrom: SymbolSource?
   /// What was noticed while symbols, layouts and tables were read.
   public var notes: [String]
   public var stubs: [Substitution]
@@ -173,8 +212,10 @@ public struct ImageReport: Sendable, Hashable, Codable {
   public var missingSites: [EntryPoint]
   /// Entry points whose sites are in files that were not given.
   public var unknownSites: [EntryPoint]
-  public var bits: [ListenedBit]
-  public var otherInfluences: [ListenedBit]
+  /// The bits that mean something by a contract, or might; null if nobody looked for them.
+  @OrNull public var bits: [ListenedBit]?
+  /// Other bits of a hypervisor that the choice depends on; null if nobody looked for them.
+  @OrNull public var otherInfluences: [ListenedBit]?
   public var paths: [JudgedPath]
   public var findings: [Finding]
 
@@ -185,8 +226,6 @@ public struct ImageReport: Sendable, Hashable, Codable {
     sites = []
     missingSites = []
     unknownSites = []
-    bits = []
-    otherInfluences = []
     paths = []
     findings = []
   }

@@ -1,0 +1,87 @@
+import Mitigation
+
+extension Fixture {
+  /// A report in which no array is empty, and every key of the format has a value somewhere.
+  static func populated() -> Report {
+    var image = shortKernel()
+    image.error = ImageFailure(code: .malformed, message: "table cut off", offset: 0x40)
+    image.sha256 = String(repeating: "0f", count: 32)
+    image.kernel = KernelIdentity(
+      release: "7.3.4", buildID: "6a1f", banner: "Linux version 7.3.4", architecture: .i386,
+      size: 1, builtInCommandLine: "quiet", builtInOverrides: true, bootconfig: "kernel.x = 1",
+      artefactCommandLine: "ro", configuration: ["CONFIG_KVM": "y"])
+    image.stubs = [Substitution(symbol: "kvmclock_init", reason: "no clock is needed")]
+    image.missingSites = [.int80]
+    image.sequence?.variants[0].undeterminedBecause = "the run was cut short"
+    image.sites = [
+      Site(
+        entryPoint: .syscall64, kind: .inside, image: "vmlinux", address: Address(1), symbol: "f",
+        section: ".text", feature: FeatureReference(number: 674, name: "BHI_CTRL"), negated: true,
+        original: HexBytes([0xb9]), replacement: HexBytes([0xba]), originalText: "mov",
+        replacementText: "mov", target: "clear_bhb_loop", barrier: true)
+    ]
+    image.bits = [cpuidBit, msrBit]
+    image.otherInfluences = [msrBit]
+    image.paths = [explainedPath()]
+    image.findings = [
+      Finding(
+        id: RuleID("BHB042"), severity: .error, message: "cut off", paths: ["a/b/silent/c"],
+        locations: [Location(image: "vmlinux", address: Address(2), symbol: "g")], advice: "mend")
+    ]
+    var report = report([image])
+    report.overrides = [
+      .init(file: "cpus.json", hash: String(repeating: "ab", count: 32))
+    ]
+    return report
+  }
+
+  private static let cpuidBit = ListenedBit(
+    source: .cpuid, leaf: 0x4000_0001, register: .edx, bit: 3, meaning: .shortAdequate,
+    contract: "kvm-short-adequate", readAt: "kvm_guest_init")
+
+  private static let msrBit = ListenedBit(
+    source: .msr, index: 0x5000_0001, bit: 0, meaning: .longRequired, contract: "virtual-msr",
+    readAt: "cpu_select_mitigations")
+
+  /// A path with everything that `--explain` and `--vulnerabilities` show.
+  static func explainedPath() -> JudgedPath {
+    var path = shortPaths[4]
+    path.outcome.undeterminedBecause = "the sites disagree"
+    path.outcome.evidence = Evidence(
+      kind: .executed,
+      chain: ["early_cpu_init", "parse_early_param", "init_hypervisor_platform"],
+      narrowed: ["arch_cpu_finalize_init is missing: cpu_select_mitigations was called"],
+      features: [FeatureReference(number: 673, name: "CLEAR_BHB_LOOP")], affected: true,
+      specCtrl: 0x401, log: ["Spectre V2 : Spectre BHI mitigation: SW BHB clearing on syscall"],
+      disagreements: ["the log says loop, the sites say nothing"],
+      given: ["MSR 0x10a"], derived: ["leaf 7"])
+    path.outcome.vulnerabilities = [
+      "spectre_v2": path.outcome.sysfs ?? "", "mds": "Not affected",
+    ]
+    var trace = Trace()
+    trace.functions = ["early_cpu_init", "cpu_select_mitigations"]
+    trace.cpuid = [CPUIDAccess(leaf: 7, subleaf: 2, eax: 0, ebx: 0, ecx: 0, edx: 0x10)]
+    trace.msrs = [
+      MSRAccess(kind: .read, index: Hex32(0x10a), value: 0x2000_000b),
+      MSRAccess(kind: .read, index: Hex32(0xcf), value: nil),
+      MSRAccess(kind: .write, index: Hex32(0x48), value: 0x401),
+    ]
+    trace.log = ["Command line: quiet", "Spectre V2 : Mitigation: Enhanced / Automatic IBRS"]
+    trace.warnings = ["WARN at setup_force_cpu_cap+0x1f"]
+    trace.staticCalls = [
+      StaticCallUpdate(key: "vmscape_predictor_flush", target: "clear_bhb_loop_nofence")
+    ]
+    trace.sites = [
+      PatchedSite(
+        entryPoint: .syscall64, address: 0xffff_ffff_8200_008d, symbol: "entry_SYSCALL_64+0x8d",
+        bytes: HexBytes([0xe8, 0x12, 0x34, 0x56, 0xff]), text: "call clear_bhb_loop",
+        runsSequence: true)
+    ]
+    trace.sequence = shortVariant
+    trace.sequence?.undeterminedBecause = "cut short"
+    trace.blocks = 4711
+    trace.skippedInstructions = ["xsetbv at fpu__init_cpu_xstate+0x31"]
+    path.outcome.trace = trace
+    return path
+  }
+}
