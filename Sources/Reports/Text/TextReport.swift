@@ -14,6 +14,7 @@ public struct TextReport: Sendable {
     self.width = width
   }
 
+  /// The text for all images of `report`, an empty line between them; empty if there are none.
   public func render(_ report: Report) -> String {
     var page = Page(colour: colour, width: width)
     for (index, image) in report.images.enumerated() {
