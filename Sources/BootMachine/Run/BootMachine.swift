@@ -175,7 +175,7 @@ public struct BootMachine: ~Copyable {
       variants.variant(of: state.trace, code: code.map { Array($0) } ?? []) {
         let run = SequenceRun(
           state.trace, end: call.until ?? stop.lowerBound, site: site, decoder: decoder,
-          code: { machine.memory.bytes(at: $0, count: $1) })
+          code: { machine.memory.bytes(at: $0, count: $1).map { Array($0) } })
         return run.variant(of: function, selectedBy: "boot path")
       })
   }

@@ -20,7 +20,7 @@ struct SequenceRun: Sendable, Hashable {
   ///   - code: the bytes that ran, by address and size.
   init(
     _ blocks: [BlockRun], end: UInt64, site: Range<UInt64>?, decoder: borrowing Decoder,
-    code: (UInt64, Int) -> UnsafeRawBufferPointer?
+    code: (UInt64, Int) -> [UInt8]?
   ) {
     var known: [BlockRun: [Instruction]] = [:]
     for (index, block) in blocks.enumerated() {
@@ -29,7 +29,7 @@ struct SequenceRun: Sendable, Hashable {
           undecodable = undecodable ?? block.address
           continue
         }
-        known[block] = decoder.decode(bytes, at: block.address)
+        known[block] = bytes.withUnsafeBytes { decoder.decode($0, at: block.address) }
       }
       guard let decoded = known[block] else { continue }
       let next = index + 1 < blocks.count ? blocks[index + 1].address : end
