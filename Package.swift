@@ -47,7 +47,9 @@ let package = Package(
     .testTarget(name: "bhbcheckTests", dependencies: ["bhbcheck"], swiftSettings: settings),
   ]
     + library("Reports", ["Mitigation"])
-    + library("Inspection", ["BootMachine", "Alternatives", "KernelImage", "Mitigation"])
+    + library(
+      "Inspection", ["BootMachine", "Alternatives", "KernelImage", "Mitigation"],
+      resources: [.embedInCode("Data")])
     + library(
       "BootMachine", ["Alternatives", "KernelImage", "Mitigation", "CUnicorn", "CLinux"],
       resources: [.embedInCode("Data")])

@@ -1,0 +1,123 @@
+public import BootMachine
+
+/// The name of a data file with its bytes.
+public struct DataFile: Sendable, Hashable {
+  /// What it is about, by its name.
+  public enum Kind: String, Sendable, Hashable, CaseIterable {
+    case processors = "cpus.json"
+    case environments = "environments.json"
+    case contracts = "contracts.json"
+    case commandLines = "command-lines.json"
+  }
+
+  public var kind: Kind
+  /// Its path as it will be reported.
+  public var path: String
+  public var bytes: [UInt8]
+
+  public init(kind: Kind, path: String, bytes: [UInt8]) {
+    self.kind = kind
+    self.path = path
+    self.bytes = bytes
+  }
+}
+
+/// Everything that boot paths are made of: processors, environments, contracts, command lines.
+public struct MatrixCatalog: Sendable {
+  public private(set) var processors: ProcessorCatalog
+  public private(set) var environments: [BootEnvironment]
+  public private(set) var contracts: [Contract]
+  public private(set) var commandLines: [CommandLine]
+  /// The files that extended or overrode what is compiled in, in the order they were read.
+  public private(set) var overrides: [DataFile]
+
+  /// What is compiled in, extended and overridden by id by the files in `overrides`: the later one
+  /// wins.
+  ///
+  /// - Throws: for a file that cannot be decoded, or that refers to what does not exist.
+  public static func standard(overrides: [DataFile] = []) throws(DataError) -> MatrixCatalog {
+    func documents(_ kind: DataFile.Kind, _ builtIn: [UInt8]) -> [(file: String, bytes: [UInt8])] {
+      [(file: kind.rawValue, bytes: builtIn)]
+        + overrides.filter { $0.kind == kind }.map { (file: $0.path, bytes: $0.bytes) }
+    }
+    let added = overrides.filter { $0.kind == .processors }.map {
+      (file: $0.path, bytes: $0.bytes)
+    }
+    var contracts: [Contract] = []
+    for (file, bytes) in documents(.contracts, PackageResources.contracts_json) {
+      let document: ContractDocument = try decode(bytes, file: file)
+      merge(document.contracts, into: &contracts, by: \.id)
+    }
+    var lines: [CommandLine] = []
+    for (file, bytes) in documents(.commandLines, PackageResources.command_lines_json) {
+      let document: CommandLineDocument = try decode(bytes, file: file)
+      merge(document.commandLines, into: &lines, by: \.name)
+    }
+    return MatrixCatalog(
+      processors: try ProcessorCatalog.standard(overrides: added),
+      environments: try environments(
+        documents(.environments, PackageResources.environments_json)),
+      contracts: contracts, commandLines: lines, overrides: overrides)
+  }
+
+  public func environment(id: String) -> BootEnvironment? {
+    environments.first { $0.id == id }
+  }
+
+  public func contract(id: String) -> Contract? {
+    contracts.first { $0.id == id }
+  }
+
+  public func commandLine(name: String) -> CommandLine? {
+    commandLines.first { $0.name == name }
+  }
+
+  private static func environments(
+    _ documents: [(file: String, bytes: [UInt8])]
+  ) throws(DataError) -> [BootEnvironment] {
+    var records: [EnvironmentRecord] = []
+    for (file, bytes) in documents {
+      let document: EnvironmentDocument = try decode(bytes, file: file)
+      merge(document.environments, into: &records, by: \.id)
+    }
+    var result: [BootEnvironment] = []
+    for record in records {
+      var parent: BootEnvironment?
+      if let name = record.extends {
+        // A parent stands before what extends it, which also rules out cycles.
+        guard let found = result.first(where: { $0.id == name }) else {
+          throw DataError(
+            file: documents.map(\.file).joined(separator: ", "),
+            message: "\(record.id) extends \(name), which does not stand before it")
+        }
+        parent = found
+      }
+      result.append(record.environment(parent: parent))
+    }
+    return result
+  }
+
+  private static func merge<Value>(
+    _ values: [Value], into result: inout [Value], by id: (Value) -> String
+  ) {
+    for value in values {
+      if let index = result.firstIndex(where: { id($0) == id(value) }) {
+        result[index] = value
+      } else {
+        result.append(value)
+      }
+    }
+  }
+}
+
+private struct EnvironmentDocument: Decodable {
+  var environments: [EnvironmentRecord]
+}
+
+private struct ContractDocument: Decodable {
+  var contracts: [Contract]
+}
+
+private struct CommandLineDocument: Decodable {
+  var commandLines: [CommandLine]
+}
