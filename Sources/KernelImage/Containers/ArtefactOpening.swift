@@ -128,10 +128,10 @@ extension Artefact {
     }
     // Bytes that no compression and no archive format recognises are "raw" as well.
     guard !filters.isEmpty else {
-      let start = bytes.prefix(8).map { String($0, radix: 16) }.joined(separator: " ")
       throw ImageError(
         .unsupportedFormat,
-        "is no ELF file, boot image, package or archive: it starts with \(start)", offset: 0)
+        "is no ELF file, boot image, package or archive: it starts with \(bytes.beginning)",
+        offset: 0)
     }
     return .file(
       Contents(try reader.member(size: nil, limit: PackageReader.Limit.kernel)), filters)

@@ -17,10 +17,10 @@ struct BootSector {
         .unsupportedFormat, "has no setup header of an x86 boot image",
         offset: UInt64(Self.magicOffset))
     }
-    guard let sectors = image.number(UInt8.self, at: 0x1F1),
-      let bootProtocol = image.number(UInt16.self, at: 0x206),
-      let payloadOffset = image.number(UInt32.self, at: 0x248),
-      let payloadLength = image.number(UInt32.self, at: 0x24C)
+    guard let sectors = image.integer(UInt8.self, at: 0x1F1),
+      let bootProtocol = image.integer(UInt16.self, at: 0x206),
+      let payloadOffset = image.integer(UInt32.self, at: 0x248),
+      let payloadLength = image.integer(UInt32.self, at: 0x24C)
     else {
       throw ImageError(
         .truncated, "the setup header needs 0x250 bytes, the file has \(image.count)",

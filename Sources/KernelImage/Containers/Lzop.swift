@@ -33,7 +33,7 @@ struct Lzop {
     func number<Number: FixedWidthInteger & BitwiseCopyable>(
       _ type: Number.Type
     ) throws(ImageError) -> Number {
-      guard let value = stream.bigEndianNumber(type, at: position) else { throw Self.ends(stream) }
+      guard let value = stream.bigEndianInteger(type, at: position) else { throw Self.ends(stream) }
       position += MemoryLayout<Number>.size
       return value
     }
@@ -76,7 +76,7 @@ struct Lzop {
       let packedCRC = !stored && flags.contains(.crc32OfCompressed) ? try number() : nil
 
       let start = position
-      guard let packed = stream.part(at: start, size: Int(packedSize)) else {
+      guard let packed = stream.part(from: start, count: Int(packedSize)) else {
         throw Self.ends(stream)
       }
       position += packed.count
@@ -93,7 +93,7 @@ struct Lzop {
   }
 
   private mutating func number() throws(ImageError) -> UInt32 {
-    guard let value = stream.bigEndianNumber(UInt32.self, at: position) else {
+    guard let value = stream.bigEndianInteger(UInt32.self, at: position) else {
       throw Self.ends(stream)
     }
     position += 4

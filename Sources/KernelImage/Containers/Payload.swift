@@ -19,12 +19,12 @@ struct Payload {
   ///   - offset: where it lies in the file, for error messages.
   init(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(ImageError) {
     guard let compression = Compression(magicOf: bytes) else {
-      let start = bytes.prefix(4).map { String($0, radix: 16) }.joined(separator: " ")
       throw ImageError(
-        .unsupportedFormat, "the payload starts with no known compression's magic, but \(start)",
+        .unsupportedFormat,
+        "the payload starts with no known compression's magic, but with \(bytes.beginning)",
         offset: UInt64(offset))
     }
-    guard let size = bytes.number(UInt32.self, at: bytes.count - 4), size > 0 else {
+    guard let size = bytes.integer(UInt32.self, at: bytes.count - 4), size > 0 else {
       throw ImageError(
         .malformed, "the payload states no unpacked size", offset: UInt64(offset + bytes.count))
     }

@@ -14,7 +14,7 @@ struct UnifiedImage {
   ]
 
   init(_ file: UnsafeRawBufferPointer) throws(ImageError) {
-    guard let headerField = file.number(UInt32.self, at: 0x3C) else {
+    guard let headerField = file.integer(UInt32.self, at: 0x3C) else {
       throw ImageError(
         .truncated, "a PE file's first header has 64 bytes, the file \(file.count)",
         offset: UInt64(file.count))
@@ -25,9 +25,9 @@ struct UnifiedImage {
         header > file.count - 4 ? .truncated : .unsupportedFormat,
         "starts like a PE file, but has no PE header", offset: UInt64(header))
     }
-    guard let machine = file.number(UInt16.self, at: header + 4),
-      let sectionCount = file.number(UInt16.self, at: header + 6),
-      let optionalSize = file.number(UInt16.self, at: header + 20)
+    guard let machine = file.integer(UInt16.self, at: header + 4),
+      let sectionCount = file.integer(UInt16.self, at: header + 6),
+      let optionalSize = file.integer(UInt16.self, at: header + 20)
     else {
       throw ImageError(.truncated, "ends within its PE header", offset: UInt64(file.count))
     }
@@ -40,7 +40,7 @@ struct UnifiedImage {
     var commandLine: Range<Int>?
     for index in 0..<Int(sectionCount) {
       let at = header + 24 + Int(optionalSize) + index * 40
-      guard let name = file.part(at: at, size: 8) else {
+      guard let name = file.part(from: at, count: 8) else {
         throw ImageError(.truncated, "ends within its section table", offset: UInt64(file.count))
       }
       // A profile's sections follow the common ones under the same names: the first one counts.
@@ -66,9 +66,9 @@ struct UnifiedImage {
   private static func contents(
     of file: UnsafeRawBufferPointer, sectionAt header: Int, named name: String
   ) throws(ImageError) -> Range<Int> {
-    guard let virtualSize = file.number(UInt32.self, at: header + 8),
-      let rawSize = file.number(UInt32.self, at: header + 16),
-      let start = file.number(UInt32.self, at: header + 20)
+    guard let virtualSize = file.integer(UInt32.self, at: header + 8),
+      let rawSize = file.integer(UInt32.self, at: header + 16),
+      let start = file.integer(UInt32.self, at: header + 20)
     else { throw ImageError(.truncated, "ends within its section table", offset: UInt64(header)) }
     // The raw size is rounded up to the file alignment; the virtual size is the real one.
     let size = virtualSize == 0 ? rawSize : min(virtualSize, rawSize)

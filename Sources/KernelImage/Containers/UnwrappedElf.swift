@@ -17,7 +17,7 @@ struct UnwrappedElf {
     var commandLine: String?
     for _ in 0..<Self.deepest {
       if case .elf = contents.kind {
-        outline = try contents.withBytes { bytes throws(ImageError) in try ElfOutline(bytes) }
+        outline = try ElfOutline(contents)
         self.contents = contents
         self.layers = layers
         self.commandLine = commandLine
