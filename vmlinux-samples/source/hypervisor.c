@@ -4,7 +4,8 @@
  * No number is allocated for such a bit. The samples' contract: bit 30 of EAX in KVM's feature
  * leaf (its base + 1) says that the short sequence is adequate for this guest. CHOICE_TWO_BITS
  * adds bit 29, which says that the long one is required; CHOICE_MSR takes the bit from virtual
- * MSRs instead (bit 0 of 0x50000000 enumerates 0x50000001, whose bit 0 is the statement).
+ * MSRs instead: bit 63 of ARCH_CAPABILITIES says that 0x50000000 exists, bit 0 of that, that
+ * 0x50000001 does, and bit 0 of that is the statement.
  */
 #include "kernel.h"
 
@@ -64,6 +65,8 @@ static INIT_CODE enum statement read_statement(u32 base)
 	u64 value;
 
 	(void)base;
+	if (!(boot_cpu_data.arch_capabilities >> 63))
+		return SILENT;
 	if (read_msr_safely(0x50000000, &value) || !(value & 1))
 		return SILENT;
 	if (read_msr_safely(0x50000001, &value))
@@ -96,7 +99,7 @@ INIT_CODE enum statement hypervisor_statement(void)
 		base = 0x40000000;
 	else if (!hypervisor.is_kvm)
 		return SILENT;
-#elif CHOICE == CHOICE_ANY_HYPERVISOR
+#elif CHOICE == CHOICE_ANY_HYPERVISOR || CHOICE == CHOICE_MSR
 	if (!cpu_has(FEATURE_HYPERVISOR))
 		return SILENT;
 	base = base ? base : 0x40000000;
