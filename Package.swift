@@ -41,7 +41,7 @@ let package = Package(
     .executableTarget(
       name: "bhbcheck",
       dependencies: [
-        "Inspection", "Reports", "Mitigation",
+        "Inspection", "Reports", "BootMachine", "KernelImage", "Mitigation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .testTarget(name: "bhbcheckTests", dependencies: ["bhbcheck"], swiftSettings: settings),
@@ -49,7 +49,10 @@ let package = Package(
     + library("Reports", ["Mitigation"])
     + library(
       "Inspection", ["BootMachine", "Alternatives", "KernelImage", "Mitigation"],
-      resources: [.embedInCode("Data")])
+      resources: [
+        .embedInCode("Data"), .embedInCode("Samples/short.vmlinux"),
+        .embedInCode("Samples/long.vmlinux"),
+      ])
     + library(
       "BootMachine", ["Alternatives", "KernelImage", "Mitigation", "CUnicorn", "CLinux"],
       resources: [.embedInCode("Data")])

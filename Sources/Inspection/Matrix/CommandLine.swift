@@ -11,6 +11,10 @@ public struct CommandLine: Sendable, Hashable, Decodable {
   public var switchesOff: Set<AttackVector>
   /// Why it is in the matrix.
   public var reason: String
+  /// Whether the user wrote it: then nothing that comes with the image is added to it.
+  public var isLiteral = false
+
+  private enum CodingKeys: String, CodingKey { case name, line, switchesOff, reason }
 
   public init(
     name: String, line: String, switchesOff: Set<AttackVector> = [], reason: String = ""

@@ -207,7 +207,10 @@ extension MatrixCatalog {
   public func commandLine(writtenAs text: String) -> CommandLine {
     let words = text.split { $0 == " " || $0 == "\t" || $0 == "\n" }.map(String.init)
     let line = words.joined(separator: " ")
-    if let known = commandLines.first(where: { $0.line == line }) { return known }
+    if var known = commandLines.first(where: { $0.line == line }) {
+      known.isLiteral = true
+      return known
+    }
     var last: [Substring: String] = [:]
     for word in words { last[word.prefix { $0 != "=" }] = word }
     // An explicit option outlives the general one.
@@ -216,8 +219,10 @@ extension MatrixCatalog {
     for known in commandLines where last.values.contains(known.line) {
       switchesOff.formUnion(known.switchesOff)
     }
-    return CommandLine(
+    var given = CommandLine(
       name: line.isEmpty ? "default" : line, line: text, switchesOff: switchesOff,
       reason: "given by the user")
+    given.isLiteral = true
+    return given
   }
 }

@@ -1,0 +1,82 @@
+import ArgumentParser
+import Inspection
+import KernelImage
+import Mitigation
+
+/// What to look at.
+struct ImageInput: ParsableArguments {
+  @Argument(
+    help: ArgumentHelp(
+      "vmlinux, vmlinuz, a unified kernel image, a module, a package (.deb, .rpm, tar), or a folder.",
+      discussion: "Without one: the running kernel's image.", valueName: "image"))
+  var images: [String] = []
+
+  @Option(
+    name: .customLong("module"),
+    help: ArgumentHelp("A module that belongs to the image, such as kvm-intel.ko.", valueName: "file"))
+  var modules: [String] = []
+
+  @Option(help: ArgumentHelp("Symbols for an image that has none.", valueName: "file"))
+  var systemMap: String?
+
+  @Option(help: ArgumentHelp("A small image that is built in: \(Sample.names).", valueName: "name"))
+  var sample: [Sample] = []
+
+  init() {}
+
+  /// The input of a command that takes one image.
+  init(images: String?, modules: [String], systemMap: String?, sample: Sample?) {
+    self.images = images.map { [$0] } ?? []
+    self.modules = modules
+    self.systemMap = systemMap
+    self.sample = sample.map { [$0] } ?? []
+  }
+
+  /// Opens everything; what fails is an artefact with its failure.
+  func artefacts() -> [Artefact] {
+    var artefacts = sample.map(\.artefact)
+    for path in images {
+      do throws(ImageError) {
+        artefacts += try Artefact.open(path: path)
+      } catch {
+        artefacts.append(Artefact(path: path, failure: error))
+      }
+    }
+    if images.isEmpty && sample.isEmpty {
+      do throws(ImageError) {
+        artefacts.append(try Artefact.running())
+      } catch {
+        artefacts.append(Artefact(path: "the running kernel", failure: error))
+      }
+    }
+    return artefacts
+  }
+
+  /// The inspector with what was given beside the images.
+  func inspector(matrix: Matrix?, runner: PathRunner) throws(ImageError) -> Inspector {
+    var members: [Artefact.Member] = []
+    for path in modules {
+      members.append(try named(path) { path throws(ImageError) in try Artefact.openModule(path: path) })
+    }
+    var map: Artefact.Member?
+    if let systemMap {
+      map = try named(systemMap) { path throws(ImageError) in try Artefact.openText(path: path) }
+    }
+    return Inspector(matrix: matrix, runner: runner, modules: members, systemMap: map)
+  }
+
+  private func named(
+    _ path: String, _ open: (String) throws(ImageError) -> Artefact.Member
+  ) throws(ImageError) -> Artefact.Member {
+    do {
+      return try open(path)
+    } catch {
+      throw error.inside(path)
+    }
+  }
+}
+
+extension ImageError {
+  /// The exit status of a run that cannot begin because of it.
+  var exitStatus: ExitCode { ExitCode(ImageFailure(self).code.exitStatus) }
+}

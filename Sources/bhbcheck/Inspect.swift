@@ -1,0 +1,40 @@
+import ArgumentParser
+import BootMachine
+import Inspection
+import KernelImage
+import Mitigation
+import Reports
+
+struct Inspect: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Says which sequence an image holds, where it is used, and what each boot path selects.")
+
+  @OptionGroup var input: ImageInput
+  @OptionGroup var output: OutputOptions
+
+  @Flag(name: .customLong("static"), help: "Run no boot path: only what the image itself shows.")
+  var isStatic = false
+
+  @Option(name: .shortAndLong, help: "How many threads run boot paths.")
+  var jobs = 1
+
+  func run() throws {
+    let matrix: Matrix?
+    let inspector: Inspector
+    do {
+      matrix = isStatic ? nil : try Matrix.standard(try MatrixCatalog.standard())
+      inspector = try input.inspector(matrix: matrix, runner: PathRunner(jobs: jobs))
+    } catch let error as ImageError {
+      Output.complain(error.description)
+      throw error.exitStatus
+    }
+    let report = Report(tool: BHBCheck.tool, images: input.artefacts().map(inspector.report))
+    switch output.format {
+    case .json: try Output.write(try JSONReport.render(report))
+    case .text:
+      try Output.write(TextReport(colour: Output.usesColour, width: Output.width).render(report))
+    }
+    Output.complain(about: report)
+    throw ExitCode(ExitStatus.of(report, failOn: output.failOn))
+  }
+}

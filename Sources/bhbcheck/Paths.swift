@@ -1,0 +1,164 @@
+import ArgumentParser
+import BootMachine
+import Foundation
+import Inspection
+import KernelImage
+import Mitigation
+import Reports
+
+struct Paths: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "The decision table: what an image selects on every boot path.",
+    discussion: """
+      Without options: the default matrix. --cpu, --hypervisor, --statement and --cmdline choose \
+      rows of it. --cpuid-dump puts one real machine in their place: with --cmdline there is \
+      exactly one path.
+      """)
+
+  @Argument(help: "The image; see `bhbcheck help inspect`.")
+  var image: String?
+
+  @Option(
+    name: .customLong("module"),
+    help: ArgumentHelp("A module that belongs to the image, such as kvm-intel.ko.", valueName: "file"))
+  var modules: [String] = []
+
+  @Option(help: ArgumentHelp("Symbols for an image that has none.", valueName: "file"))
+  var systemMap: String?
+
+  @Option(help: ArgumentHelp("A small image that is built in: \(Sample.names).", valueName: "name"))
+  var sample: Sample?
+
+  @OptionGroup var rows: RowOptions
+  @OptionGroup var output: OutputOptions
+
+  @Option(name: .shortAndLong, help: "How many threads run boot paths.")
+  var jobs = 1
+
+  @Flag(
+    help: "Show everything that was executed on the way: for few paths, best for one.")
+  var explain = false
+
+  @Flag(
+    help: "Show every line of /sys/devices/system/cpu/vulnerabilities that the kernel would show.")
+  var vulnerabilities = false
+
+  @Flag(help: "Say on standard error how long the paths took.")
+  var timing = false
+
+  func run() throws {
+    let runner = PathRunner(
+      jobs: jobs, wantsTrace: explain, wantsVulnerabilities: vulnerabilities)
+    let report: Report
+    do {
+      let matrix = try rows.matrix()
+      let input = ImageInput(
+        images: image, modules: modules, systemMap: systemMap, sample: sample)
+      let inspector = try input.inspector(matrix: matrix, runner: runner)
+      let clock = ContinuousClock()
+      let start = clock.now
+      report = Report(tool: BHBCheck.tool, images: input.artefacts().map(inspector.report))
+      if timing { Output.complain("\(matrix.rows.count) paths in \(clock.now - start)") }
+    } catch let error as ImageError {
+      Output.complain(error.description)
+      throw error.exitStatus
+    } catch let error as DumpError {
+      Output.complain(error.description)
+      throw ExitCode(ExitStatus.dataError)
+    } catch let error as DataError {
+      throw ValidationError(error.message)
+    }
+    switch output.format {
+    case .json: try Output.write(try JSONReport.render(report))
+    case .text: try Output.write(text(report))
+    }
+    Output.complain(about: report)
+    throw ExitCode(ExitStatus.of(report, failOn: output.failOn))
+  }
+
+  private func text(_ report: Report) -> String {
+    let writer = PathsReport(colour: Output.usesColour, width: Output.width)
+    return report.images.map { image in
+      if explain {
+        return image.paths.map { writer.explain($0, stubs: image.stubs) }.joined(separator: "\n")
+      }
+      if vulnerabilities {
+        return image.paths.map(writer.vulnerabilities).joined(separator: "\n")
+      }
+      return image.paths.isEmpty ? "" : writer.render(image.paths)
+    }.joined(separator: "\n")
+  }
+}
+
+/// Which boot paths to run.
+struct RowOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("A processor's id; may be repeated.", valueName: "id"))
+  var cpu: [String] = []
+
+  @Option(help: ArgumentHelp("An environment's id; may be repeated.", valueName: "id"))
+  var hypervisor: [String] = []
+
+  @Option(help: "What the hypervisor says: silent, short-adequate or long-required.")
+  var statement: [Statement] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "A command line, also an empty one, in place of the default list; may be repeated.",
+      valueName: "line"))
+  var cmdline: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "The CPUID leaves of a machine: the output of `cpuid -r`, or AIDA64's.", valueName: "file"))
+  var cpuidDump: String?
+
+  @Option(
+    name: .customLong("msr"),
+    help: ArgumentHelp("A model-specific register of that machine.", valueName: "index=value"))
+  var msrs: [MSRValue] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "What an undefined register does: fault, or read as a value.", valueName: "fault|value"))
+  var msrDefault: MSRDefault?
+
+  func matrix() throws -> Matrix {
+    let catalog = try MatrixCatalog.standard()
+    guard let cpuidDump else {
+      guard msrs.isEmpty, msrDefault == nil else {
+        throw ValidationError("--msr and --msr-default belong to --cpuid-dump")
+      }
+      return try Matrix.standard(
+        catalog,
+        filter: MatrixFilter(
+          processors: cpu, environments: hypervisor, statements: statement,
+          literalCommandLines: cmdline))
+    }
+    guard cpu.isEmpty, hypervisor.isEmpty, statement.isEmpty else {
+      throw ValidationError("a CPUID dump fixes the processor, the environment and the statement")
+    }
+    let lines =
+      cmdline.isEmpty ? catalog.commandLines : cmdline.map { catalog.commandLine(writtenAs: $0) }
+    return Matrix.dumped(
+      try processor(cpuidDump, catalog), catalog: catalog, commandLines: lines)
+  }
+
+  private func processor(_ path: String, _ catalog: MatrixCatalog) throws -> Processor {
+    let member: Artefact.Member
+    do throws(ImageError) {
+      member = try Artefact.openText(path: path)
+    } catch {
+      throw error.inside(path)
+    }
+    var dump = try CPUIDDump.parse(
+      String(decoding: member.contents.bytes.raw, as: UTF8.self), name: member.name)
+    for msr in msrs {
+      dump.msrs[msr.index] = msr.value
+      dump.given.append("MSR \(hexadecimal(UInt64(msr.index))) = \(hexadecimal(msr.value))")
+    }
+    if let msrDefault, case .value(let value) = msrDefault {
+      dump.given.append("undefined MSRs read \(hexadecimal(value))")
+    }
+    return catalog.processors.completed(dump, msrDefault: msrDefault ?? .fault)
+  }
+}
