@@ -4,6 +4,8 @@ SWIFT ?= swift
 PREFIX ?= /usr/local
 # make run IMAGE=/boot/vmlinuz-…   inspects that image
 IMAGE ?=
+# make test-real SUITES='trixie sid'   takes the kernels of these suites alone
+export SUITES
 # make test FILTER=Kallsyms        runs the tests whose names match
 FILTER ?=
 
@@ -34,7 +36,7 @@ test: ## all tests of the fast tier, two real kernels among them (FILTER=… for
 	if [ -n "$$kernels" ]; then export BHBCHECK_KERNELS="$$kernels"; fi; \
 	$(SWIFT) test --disable-xctest $(if $(FILTER),--filter '$(FILTER)')
 
-test-real: ## slow: every kernel of vmlinux-samples/distributions.json, -dbg builds among them
+test-real: ## slow, 15 GB kept: the kernels of vmlinux-samples/distributions.json, with -dbg (SUITES=…)
 	@scripts/setup build test
 	@$(samples)
 	@kernels="$${BHBCHECK_KERNELS-$$(scripts/test-kernels --all)}"; \
