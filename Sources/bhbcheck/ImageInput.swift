@@ -13,7 +13,8 @@ struct ImageInput: ParsableArguments {
 
   @Option(
     name: .customLong("module"),
-    help: ArgumentHelp("A module that belongs to the image, such as kvm-intel.ko.", valueName: "file"))
+    help: ArgumentHelp(
+      "A module that belongs to the image, such as kvm-intel.ko.", valueName: "file"))
   var modules: [String] = []
 
   @Option(help: ArgumentHelp("Symbols for an image that has none.", valueName: "file"))
@@ -56,7 +57,8 @@ struct ImageInput: ParsableArguments {
   func inspector(matrix: Matrix?, runner: PathRunner) throws(ImageError) -> Inspector {
     var members: [Artefact.Member] = []
     for path in modules {
-      members.append(try named(path) { path throws(ImageError) in try Artefact.openModule(path: path) })
+      members.append(
+        try named(path) { path throws(ImageError) in try Artefact.openModule(path: path) })
     }
     var map: Artefact.Member?
     if let systemMap {

@@ -7,7 +7,8 @@ import Reports
 
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Says which sequence an image holds, where it is used, and what each boot path selects.")
+    abstract:
+      "Says which sequence an image holds, where it is used, and what each boot path selects.")
 
   @OptionGroup var input: ImageInput
   @OptionGroup var output: OutputOptions

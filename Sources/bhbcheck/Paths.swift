@@ -20,7 +20,8 @@ struct Paths: ParsableCommand {
 
   @Option(
     name: .customLong("module"),
-    help: ArgumentHelp("A module that belongs to the image, such as kvm-intel.ko.", valueName: "file"))
+    help: ArgumentHelp(
+      "A module that belongs to the image, such as kvm-intel.ko.", valueName: "file"))
   var modules: [String] = []
 
   @Option(help: ArgumentHelp("Symbols for an image that has none.", valueName: "file"))

@@ -12,6 +12,7 @@ struct BootPlan: Sendable {
 
   struct Stub: Sendable {
     var address: UInt64
+    var returns: Int32
     var substitution: Substitution
   }
 
@@ -58,7 +59,8 @@ struct BootPlan: Sendable {
     stubs = substitutions.stubs.flatMap { stub in
       symbols.addresses(of: stub.symbol).map {
         Stub(
-          address: $0, substitution: Substitution(symbol: stub.symbol, reason: stub.reason))
+          address: $0, returns: stub.returns ?? 0,
+          substitution: Substitution(symbol: stub.symbol, reason: stub.reason))
       }
     }
     printk = substitutions.printk.flatMap { symbols.addresses(of: $0.symbol) }
@@ -67,7 +69,8 @@ struct BootPlan: Sendable {
     panics = substitutions.panics.compactMap { panic in
       symbols.address(of: panic.symbol).map { Call(name: panic.symbol, address: $0, until: nil) }
     }
-    staticCallUpdate = substitutions.staticCalls.lazy
+    staticCallUpdate =
+      substitutions.staticCalls.lazy
       .compactMap { symbols.address(of: $0.symbol) }.first
     msrSites = MSRSite.all(in: kernel)
     bugs = BugTable(kernel)

@@ -9,26 +9,24 @@ struct Capabilities: Sendable {
   let words: Int
   /// The bit of X86_BUG_BHI; nil if this kernel has no such bug.
   let affectedBit: Int?
+  /// How the place is known.
+  let basis: String
   /// The bit of X86_FEATURE_HYPERVISOR: CPUID.1:ECX[31], word 4 of the array
   /// (arch/x86/include/asm/cpufeatures.h).
   static let hypervisorBit = 4 * 32 + 31
 
-  init(address: UInt64, words: Int, affectedBit: Int?) {
-    self.address = address
-    self.words = words
-    self.affectedBit = affectedBit
-  }
-
   /// - Parameters:
   ///   - offset: of x86_capability in struct cpuinfo_x86.
   ///   - words: of the array; nil if unknown.
-  init?(_ kernel: KernelImage, offset: Int, words: Int?) {
+  ///   - basis: how the offset is known.
+  init?(_ kernel: KernelImage, offset: Int, words: Int?, basis: String) {
     guard let data = kernel.symbols.address(of: "boot_cpu_data"), offset >= 0 else { return nil }
     let featureWords = Self.pointerCount(of: "x86_cap_flags", in: kernel).map { $0 / 32 }
     let bugs = Self.pointerCount(of: "x86_bug_flags", in: kernel)
     let total = words ?? featureWords.flatMap { features in bugs.map { features + $0 / 32 } }
     guard let total, total > 21, total <= 64 else { return nil }
     address = data &+ UInt64(offset)
+    self.basis = basis
     self.words = total
     // Bugs follow the features, so their words are the last ones.
     affectedBit = bugs.flatMap { bugs in

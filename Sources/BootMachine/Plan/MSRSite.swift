@@ -24,7 +24,8 @@ struct MSRSite: Sendable, Hashable {
     var offset = 0
     while offset + layout.size <= entries.count {
       let place = table.lowerBound &+ UInt64(offset)
-      let instruction = place.displaced(entries.loadUnaligned(fromByteOffset: offset, as: Int32.self))
+      let instruction = place.displaced(
+        entries.loadUnaligned(fromByteOffset: offset, as: Int32.self))
       let fixup = (place &+ 4).displaced(
         entries.loadUnaligned(fromByteOffset: offset + 4, as: Int32.self))
       if let site = MSRSite(at: instruction, fixup: fixup, in: kernel) { sites.append(site) }

@@ -7,6 +7,8 @@ internal import Mitigation
 struct Substitutions: Sendable, Decodable {
   struct Named: Sendable, Decodable {
     var symbol: String
+    /// What a stub returns; nil: 0.
+    var returns: Int32?
     var reason: String
   }
 
@@ -42,7 +44,7 @@ struct Substitutions: Sendable, Decodable {
     }
   }
 
-  /// Functions that return 0 at once.
+  /// Functions that return at once.
   var stubs: [Named]
   /// Functions that print a line of the kernel's log.
   var printk: [Named]

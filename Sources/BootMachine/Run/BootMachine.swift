@@ -6,13 +6,15 @@ internal import Mitigation
 ///
 /// One thread creates, runs and frees it.
 public struct BootMachine: ~Copyable {
+  let program: BootProgram
   let machine: Machine
   let decoder: Decoder
   var variants = VariantCache()
 
   public init(_ program: BootProgram) throws(MachineError) {
     let decoder = try MachineError.wrapping { () throws(DecoderError) in try Decoder() }
-    machine = try Machine(program)
+    machine = try Machine(program.image)
+    self.program = program
     self.decoder = decoder
   }
 
@@ -22,7 +24,6 @@ public struct BootMachine: ~Copyable {
   ///   on the way makes the outcome undetermined.
   public mutating func run(_ request: BootRequest) throws(MachineError) -> BootResult {
     try machine.prepare(request.processor, commandLine: Array(request.commandLine.utf8))
-    let program = machine.program
     machine.state.isTracing = request.wantsTrace
     var failure = boot()
     let bootTrace = machine.state.trace
@@ -50,14 +51,14 @@ public struct BootMachine: ~Copyable {
   }
 
   private func boot() -> Failure? {
-    for call in machine.program.plan.chain {
+    for call in program.plan.chain {
       if let failure = machine.call(call) { return failure }
     }
     return nil
   }
 
   private func readCapabilities() -> [UInt32]? {
-    guard let capabilities = machine.program.capabilities,
+    guard let capabilities = program.capabilities,
       let bytes = machine.memory.bytes(
         at: capabilities.address, count: capabilities.words * MemoryLayout<UInt32>.size)
     else { return nil }
@@ -79,7 +80,7 @@ public struct BootMachine: ~Copyable {
   }
 
   private func showAll(into lines: inout [String: String]) -> Failure? {
-    for function in machine.program.plan.vulnerabilities {
+    for function in program.plan.vulnerabilities {
       var line: String?
       if let failure = show(function, into: &line) { return failure }
       lines[function.name] = line
@@ -89,8 +90,8 @@ public struct BootMachine: ~Copyable {
 
   /// Lets the kernel's own code patch the sites, the sequence's counts and its returns.
   private func patch() -> Failure? {
-    let plan = machine.program.plan
-    let sites = machine.program.sites
+    let plan = program.plan
+    let sites = program.sites
     for (address, bytes) in sites.moduleBytes where !machine.memory.write(bytes, at: address) {
       return .missing("a module's site does not fit into the guest")
     }
@@ -115,8 +116,8 @@ public struct BootMachine: ~Copyable {
 
   /// What stands at each site now.
   private func patchedSites() -> [PatchedSequenceSite] {
-    let functions = machine.program.sites.functions
-    return machine.program.sites.sites.map { planned in
+    let functions = program.sites.functions
+    return program.sites.sites.map { planned in
       guard let bytes = machine.memory.bytes(at: planned.address, count: planned.length) else {
         return PatchedSequenceSite(planned: planned, bytes: [], target: nil)
       }
@@ -128,7 +129,7 @@ public struct BootMachine: ~Copyable {
 
   /// Runs each site that was patched to run the sequence, or the sequence by itself if none was.
   private mutating func runSequences(_ aftermath: inout Aftermath) -> Failure? {
-    let functions = machine.program.sites.functions
+    let functions = program.sites.functions
     for index in aftermath.sites.indices {
       let planned = aftermath.sites[index].planned
       guard let target = aftermath.sites[index].target,

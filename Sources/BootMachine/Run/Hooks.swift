@@ -18,7 +18,8 @@ extension MachineState {
       bhb_hook_invalid(engine.handle, &hook, onInvalid, user), "a hook on unknown instructions")
     try Engine.check(
       bhb_hook_interrupt(engine.handle, &hook, onInterrupt, user), "a hook on exceptions")
-    let faults = UC_HOOK_MEM_READ_UNMAPPED.rawValue | UC_HOOK_MEM_WRITE_UNMAPPED.rawValue
+    let faults =
+      UC_HOOK_MEM_READ_UNMAPPED.rawValue | UC_HOOK_MEM_WRITE_UNMAPPED.rawValue
       | UC_HOOK_MEM_FETCH_UNMAPPED.rawValue
     try Engine.check(
       bhb_hook_memory_event(engine.handle, &hook, Int32(faults), onUnmapped, user),

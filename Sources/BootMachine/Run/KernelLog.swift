@@ -115,7 +115,8 @@ private struct FormatField {
         return Int(Int32(truncatingIfNeeded: nextArgument()))
       }
       var value = 0
-      while let byte = peek(), byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9"), value < 10_000 {
+      while let byte = peek(), byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9"), value < 10_000
+      {
         value = value * 10 + Int(byte - UInt8(ascii: "0"))
         position += 1
       }
@@ -158,7 +159,8 @@ private struct FormatField {
     let fill = zeroPadded && !leftAligned ? UInt8(ascii: "0") : UInt8(ascii: " ")
     var digits = Array(number.utf8)
     if let precision, digits.count < precision {
-      digits.insert(contentsOf: repeatElement(UInt8(ascii: "0"), count: precision - digits.count), at: 0)
+      digits.insert(
+        contentsOf: repeatElement(UInt8(ascii: "0"), count: precision - digits.count), at: 0)
     }
     pad(digits, with: fill, to: &output)
   }

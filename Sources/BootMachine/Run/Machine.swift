@@ -6,25 +6,25 @@ internal import Mitigation
 /// Translations stay warm between paths; memory is put back as it was. One thread creates, runs
 /// and frees it.
 struct Machine: ~Copyable {
-  let program: BootProgram
+  let image: BootImage
   let engine: Engine
   let memory: GuestMemory
   let state: MachineState
   private let context: EngineContext
 
-  init(_ program: BootProgram) throws(MachineError) {
-    let memory = try GuestMemory(program.pristine)
+  init(_ image: BootImage) throws(MachineError) {
+    let memory = try GuestMemory(image.pristine)
     let engine = try Engine()
-    let state = MachineState(plan: program.plan, memory: memory)
+    let state = MachineState(plan: image.plan, memory: memory)
     let map = memory.map
     for area in map.areas { try engine.map(memory.host(area), at: area.guest) }
     engine.writeGDT(base: map.descriptors.guest, limit: 0x7f)
     engine.write(UC_X86_REG_CS, 0x10)
     engine.write(UC_X86_REG_SS, 0x18)
-    engine.write(UC_X86_REG_GS_BASE, program.plan.perCPUBase)
+    engine.write(UC_X86_REG_GS_BASE, image.plan.perCPUBase)
     try state.install(in: engine)
     context = try EngineContext(engine)
-    self.program = program
+    self.image = image
     self.memory = memory
     self.engine = engine
     self.state = state
@@ -34,7 +34,7 @@ struct Machine: ~Copyable {
   func prepare(_ processor: Processor, commandLine: [UInt8]) throws(MachineError) {
     let engine = self.engine.handle
     memory.restore { changed in
-      for code in program.code where changed.overlaps(code) {
+      for code in image.code where changed.overlaps(code) {
         _ = bhb_remove_cache(engine, changed.lowerBound, changed.upperBound)
         return
       }
@@ -43,10 +43,10 @@ struct Machine: ~Copyable {
     state.reset()
     state.cpuid = processor.cpuid
     state.msrs = MSRBank(
-      architectural: program.plan.architecturalMSRs, processor: processor)
-    let capacity = program.plan.commandLineCapacity
+      architectural: image.plan.architecturalMSRs, processor: processor)
+    let capacity = image.plan.commandLineCapacity
     guard commandLine.count < capacity,
-      memory.write(commandLine + [0], at: program.plan.commandLine)
+      memory.write(commandLine + [0], at: image.plan.commandLine)
     else {
       throw MachineError("a command line of \(commandLine.count) bytes: fewer than \(capacity) fit")
     }
@@ -62,7 +62,9 @@ struct Machine: ~Copyable {
     let end = function.until ?? map.stop.guest
     // 8 below a multiple of 16, as after a CALL (System V AMD64 ABI, 3.2.2).
     let stack = map.stack.guest + UInt64(map.stack.size) - 0x1000 - stackDepth - 8
-    guard memory.write(map.stop.guest, at: stack) else { return .astray(function: function.name, at: stack) }
+    guard memory.write(map.stop.guest, at: stack) else {
+      return .astray(function: function.name, at: stack)
+    }
     engine.write(UC_X86_REG_RSP, stack)
     engine.write(UC_X86_REG_RBP, 0)
     for (register, value) in zip(argumentRegisters, arguments) { engine.write(register, value) }
@@ -99,7 +101,7 @@ struct Machine: ~Copyable {
   /// in the exception table, sets the results and the place to go on at (arch/x86/mm/extable.c).
   private func deliverFault(at hook: Int) -> Result<UInt64, FaultError> {
     let point = state.hooks.points[hook]
-    guard let handler = program.plan.fixupException else {
+    guard let handler = image.plan.fixupException else {
       return .failure(FaultError(reason: .unhandledFault(at: point.address)))
     }
     let frame = memory.map.page.guest + UInt64(AddressMap.pageSize)

@@ -103,7 +103,8 @@ struct OutcomeReader {
     if !patched.isEmpty {
       return .running(patched.map { $0.variant?.sequenceClass })
     }
-    if let target = staticCall(at: entryPoint), program.sites.functions.starting(at: target) != nil {
+    if let target = staticCall(at: entryPoint), program.sites.functions.starting(at: target) != nil
+    {
       return .running([aftermath.sequence?.sequenceClass])
     }
     if entryPoint == .bpf, let outcome = compiledCode { return outcome }
@@ -155,7 +156,8 @@ struct OutcomeReader {
       }
       if claim.hasPrefix("BHI_DIS_S") != usesHardware {
         found.append(
-          "sysfs says \(claim), and BHI_DIS_S was \(usesHardware ? "" : "not ")written to SPEC_CTRL")
+          "sysfs says \(claim), and BHI_DIS_S was \(usesHardware ? "" : "not ")written to SPEC_CTRL"
+        )
       }
       if claim.hasPrefix("Not affected"), affected == true {
         found.append("sysfs says \(claim), and X86_BUG_BHI is set")
@@ -178,7 +180,8 @@ extension EntryPointOutcome {
   static func running(_ classes: [SequenceClass?]) -> EntryPointOutcome {
     let order: [SequenceClass] = [.absent, .deficient, .short, .long]
     let known = classes.compactMap { $0 }
-    let weakest = known.count == classes.count
+    let weakest =
+      known.count == classes.count
       ? order.first { known.contains($0) } : nil
     return EntryPointOutcome(
       mechanism: .sequence, sequence: weakest.flatMap { SelectedSequence($0) })

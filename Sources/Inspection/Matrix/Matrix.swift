@@ -114,7 +114,8 @@ public struct Matrix: Sendable {
     }
     for id in Self.keyProcessors {
       guard let processor = catalog.processors.processor(id: id) else { continue }
-      for environment in catalog.environments {
+      // What cannot be run is there for those who ask for it.
+      for environment in catalog.environments where environment.unsupported == nil {
         for statement in Statement.allCases {
           try add(processor, environment, statement, plain)
         }
