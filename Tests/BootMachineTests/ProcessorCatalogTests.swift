@@ -97,6 +97,19 @@ struct ProcessorCatalogTests {
     #expect(completed.beforeAlderLake)
   }
 
+  @Test("nothing is derived from a relative that lacks the register itself")
+  func noGuess() throws {
+    // A Skylake-SP that shows the register is nearer to Skylake-SP, which has none, than to
+    // Cascade Lake, which has the same model number and enhanced IBRS.
+    var dump = try processor("skylake-sp-ibrs")
+    var leaf = try #require(dump.cpuid[7, 0])
+    leaf.edx |= 1 << 29
+    dump.cpuid.set(leaf: 7, registers: leaf)
+    let completed = catalog.completed(dump)
+    #expect(completed.msrs[0x10A] == nil)
+    #expect(completed.affected == nil)
+  }
+
   @Test("nothing is derived where the user says what undefined registers hold")
   func noCompletion() throws {
     var dump = try processor("ice-lake-sp")
