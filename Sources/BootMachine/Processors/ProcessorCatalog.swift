@@ -33,7 +33,7 @@ public struct ProcessorCatalog: Sendable {
     var sources: [String: String] = [:]
     var bits: [Int: String] = [:]
     for (file, bytes) in documents {
-      let document: CPUDocument = try decode(bytes, file: file)
+      let document: CPUDocument = try decodeDocument(bytes, file: file)
       templates.merge(document.templates ?? [:]) { $1 }
       sources.merge(document.sources ?? [:]) { $1 }
       for (number, name) in document.archCapabilitiesBits ?? [:] {
@@ -112,31 +112,38 @@ public struct ProcessorCatalog: Sendable {
 
   /// A dumped processor with the registers that its dump does not hold.
   ///
-  /// Only IA32_ARCH_CAPABILITIES is derived, and only from a profile of the same family and model
-  /// that agrees on BHI_CTRL; of several the one with the nearest stepping. With a default other
+  /// IA32_ARCH_CAPABILITIES comes from the profile of the same family and model whose stepping is
+  /// nearest, and of several from one that agrees on BHI_CTRL. If that profile has no such register
+  /// it stays undefined, as on a model that we do not ship: nothing is guessed. With a default other
   /// than a fault the user has said what undefined registers hold, so nothing is derived.
   public func completed(_ dump: Processor, msrDefault: MSRDefault = .fault) -> Processor {
     var result = dump
     result.msrDefault = msrDefault
     let index = MSRIndex.archCapabilities
-    if msrDefault == .fault, result.enumeratesArchCapabilities, result.msrs[index] == nil {
-      let relatives = processors.filter {
-        $0.vendor == dump.vendor && $0.family == dump.family && $0.model == dump.model
-          && $0.showsBHIControl == dump.showsBHIControl && $0.msrs[index] != nil
-      }
-      let nearest = relatives.min {
-        abs($0.stepping - dump.stepping) < abs($1.stepping - dump.stepping)
-      }
-      if let nearest, let value = nearest.msrs[index] {
-        result.msrs[index] = value
-        result.derived.append(
-          "IA32_ARCH_CAPABILITIES \(hexadecimal(value)): profile \(nearest.id)")
-      }
+    if msrDefault == .fault, result.enumeratesArchCapabilities, result.msrs[index] == nil,
+      let nearest = nearestProfile(to: dump), let value = nearest.msrs[index]
+    {
+      result.msrs[index] = value
+      result.derived.append(
+        "IA32_ARCH_CAPABILITIES \(hexadecimal(value)): profile \(nearest.id)")
     }
     if msrDefault == .fault {
       adoptOrdinaryRegisters(of: &result)
     }
     return assessed(result, asGuest: result.cpuid.showsHypervisor)
+  }
+
+  private func nearestProfile(to dump: Processor) -> Processor? {
+    func distance(_ profile: Processor) -> (Int, Int) {
+      (
+        abs(profile.stepping - dump.stepping),
+        profile.showsBHIControl == dump.showsBHIControl ? 0 : 1
+      )
+    }
+    let relatives = processors.filter {
+      $0.vendor == dump.vendor && $0.family == dump.family && $0.model == dump.model
+    }
+    return relatives.min { distance($0) < distance($1) }
   }
 
   /// Gives `processor` the registers that every model of its maker has at reset, because real
@@ -164,7 +171,7 @@ struct KnownModel: Sendable, Hashable {
 }
 
 /// Decodes one of the project's JSON documents.
-public func decode<Document: Decodable>(
+public func decodeDocument<Document: Decodable>(
   _ bytes: [UInt8], as type: Document.Type = Document.self, file: String
 ) throws(DataError) -> Document {
   do {

@@ -51,8 +51,8 @@ public struct Matrix: Sendable {
   /// The default matrix of `catalog`, or what `filter` asks for.
   ///
   /// By default: every processor on bare metal; the processors that stand for a generation in every
-  /// environment that applies to them, with every statement that the contract can make there; and
-  /// on bare metal and under KVM with every command line. A filter asks for the whole product of
+  /// environment that applies to them and can be run, some of them with every statement that the contract can make
+  /// there; and two of them, on bare metal and under KVM, with every command line. A filter asks for the whole product of
   /// what it names; where it names nothing of a dimension, it means that dimension's plain value
   /// (bare metal, silent, the empty line) or, for processors, all.
   ///
@@ -91,12 +91,15 @@ public struct Matrix: Sendable {
 
   /// Processors that stand for a generation: they go through every environment.
   public static let keyProcessors = [
-    "skylake-sp-ibrs", "cascade-lake", "ice-lake-sp", "alder-lake-early-microcode",
-    "sapphire-rapids", "panther-lake", "gracemont", "zen3", "zen5",
+    "skylake-sp-ibrs", "ice-lake-sp", "alder-lake-early-microcode", "sapphire-rapids",
+    "panther-lake", "zen3",
   ]
 
-  /// Those of them that go through every command line.
-  public static let commandLineProcessors = ["ice-lake-sp", "sapphire-rapids", "zen4"]
+  /// Those of them that also hear every statement.
+  public static let statementProcessors = ["ice-lake-sp", "sapphire-rapids"]
+
+  /// Those that go through every command line.
+  public static let commandLineProcessors = ["ice-lake-sp", "sapphire-rapids"]
 
   private let catalog: MatrixCatalog
   private var ids: Set<String> = []
@@ -115,10 +118,9 @@ public struct Matrix: Sendable {
     for id in Self.keyProcessors {
       guard let processor = catalog.processors.processor(id: id) else { continue }
       // What cannot be run is there for those who ask for it.
+      let statements = Self.statementProcessors.contains(id) ? Statement.allCases : [.silent]
       for environment in catalog.environments where environment.unsupported == nil {
-        for statement in Statement.allCases {
-          try add(processor, environment, statement, plain)
-        }
+        for statement in statements { try add(processor, environment, statement, plain) }
       }
     }
     let kvm = try environment("kvm-no-bhi-ctrl")

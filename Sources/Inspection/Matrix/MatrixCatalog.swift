@@ -1,27 +1,5 @@
 public import BootMachine
 
-/// The name of a data file with its bytes.
-public struct DataFile: Sendable, Hashable {
-  /// What it is about, by its name.
-  public enum Kind: String, Sendable, Hashable, CaseIterable {
-    case processors = "cpus.json"
-    case environments = "environments.json"
-    case contracts = "contracts.json"
-    case commandLines = "command-lines.json"
-  }
-
-  public var kind: Kind
-  /// Its path as it will be reported.
-  public var path: String
-  public var bytes: [UInt8]
-
-  public init(kind: Kind, path: String, bytes: [UInt8]) {
-    self.kind = kind
-    self.path = path
-    self.bytes = bytes
-  }
-}
-
 /// Everything that boot paths are made of: processors, environments, contracts, command lines.
 public struct MatrixCatalog: Sendable {
   public private(set) var processors: ProcessorCatalog
@@ -45,12 +23,12 @@ public struct MatrixCatalog: Sendable {
     }
     var contracts: [Contract] = []
     for (file, bytes) in documents(.contracts, PackageResources.contracts_json) {
-      let document: ContractDocument = try decode(bytes, file: file)
+      let document: ContractDocument = try decodeDocument(bytes, file: file)
       merge(document.contracts, into: &contracts, by: \.id)
     }
     var lines: [CommandLine] = []
     for (file, bytes) in documents(.commandLines, PackageResources.command_lines_json) {
-      let document: CommandLineDocument = try decode(bytes, file: file)
+      let document: CommandLineDocument = try decodeDocument(bytes, file: file)
       merge(document.commandLines, into: &lines, by: \.name)
     }
     return MatrixCatalog(
@@ -77,7 +55,7 @@ public struct MatrixCatalog: Sendable {
   ) throws(DataError) -> [BootEnvironment] {
     var records: [EnvironmentRecord] = []
     for (file, bytes) in documents {
-      let document: EnvironmentDocument = try decode(bytes, file: file)
+      let document: EnvironmentDocument = try decodeDocument(bytes, file: file)
       merge(document.environments, into: &records, by: \.id)
     }
     var result: [BootEnvironment] = []

@@ -1,0 +1,32 @@
+import BootMachine
+import Foundation
+import Inspection
+import Testing
+
+@Suite("Data files of a user")
+struct DataFileTests {
+  @Test("are found by name in a directory, and change what is compiled in")
+  func directory() throws {
+    let directory = FileManager.default.temporaryDirectory.path + "/bhbcheck-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let text =
+      #"{"command_lines": [{"name": "default", "line": "quiet", "switches_off": [], "#
+      + #""reason": "ours"}]}"#
+    try Data(text.utf8).write(to: URL(fileURLWithPath: directory + "/command-lines.json"))
+    try Data("not ours".utf8).write(to: URL(fileURLWithPath: directory + "/notes.txt"))
+
+    let files = try DataFile.files(in: directory)
+    #expect(files.map(\.kind) == [.commandLines])
+    #expect(files.first?.path == directory + "/command-lines.json")
+    let catalog = try MatrixCatalog.standard(overrides: files)
+    #expect(catalog.commandLine(name: "default")?.line == "quiet")
+    #expect(catalog.overrides == files)
+  }
+
+  @Test("a directory that is not there is an error that names it")
+  func missing() {
+    let error = #expect(throws: DataError.self) { try DataFile.files(in: "/nowhere/at/all") }
+    #expect(error?.file == "/nowhere/at/all")
+  }
+}
