@@ -32,9 +32,10 @@ struct ElfOutline {
         .unsupportedFormat,
         "is an ELF file of type \(elf.header.e_type), neither a kernel nor a module", offset: 0x10)
     }
-    guard !Self.namesInterpreter(elf) else {
+    guard !Self.isForUserSpace(elf) else {
       throw ImageError(
-        .unsupportedFormat, "is a program for Linux, not its kernel", offset: elf.header.e_phoff)
+        .unsupportedFormat, "is a program or library for Linux, not its kernel",
+        offset: elf.header.e_phoff)
     }
     // A kernel without section headers has only its segments to tell.
     hasCode =
@@ -42,11 +43,13 @@ struct ElfOutline {
       || sections.contains { $0.isExecutable && $0.hasBytes && $0.size > 0 }
   }
 
-  /// Whether it asks for a dynamic loader (PT_INTERP), which no kernel does.
-  private static func namesInterpreter(_ elf: borrowing ElfFile) -> Bool {
+  /// Whether it wants a dynamic loader: a program names it (PT_INTERP), a library has something
+  /// for it to link (PT_DYNAMIC). An x86 kernel relocates itself by a table of its own.
+  private static func isForUserSpace(_ elf: borrowing ElfFile) -> Bool {
     (0..<Int32(elf.header.e_phnum)).contains { index in
       var segment = GElf_Phdr()
-      return gelf_getphdr(elf.handle, index, &segment) != nil && segment.p_type == PT_INTERP
+      guard gelf_getphdr(elf.handle, index, &segment) != nil else { return false }
+      return segment.p_type == PT_INTERP || segment.p_type == PT_DYNAMIC
     }
   }
 }

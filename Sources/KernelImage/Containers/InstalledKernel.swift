@@ -3,8 +3,10 @@ internal import Glibc
 /// A kernel that lies in the file system as several files: itself, its kvm-intel module, its
 /// configuration, its System.map.
 struct InstalledKernel {
-  /// What the artefact's path shows.
-  var shownPath: String
+  /// What the artefact's path shows; nil for the kernel's file itself.
+  var shownPath: String?
+  /// What the other files lie below, left out of their names; empty for the file system's root.
+  var root = ""
   /// Where the kernel may lie; the first file that is there counts.
   var kernelFiles: [String]
   /// The folders that may hold `arch/x86/kvm/kvm-intel.ko`.
@@ -14,6 +16,7 @@ struct InstalledKernel {
 
   /// The kernel of a release, as distributions install it below `root`.
   init(release: String, root: String, shownPath: String? = nil) {
+    self.root = root
     let folders = ["\(root)/lib/modules/\(release)", "\(root)/usr/lib/modules/\(release)"]
     kernelFiles =
       folders.map { "\($0)/vmlinuz" } + ["\(root)/boot/vmlinuz-\(release)"]
@@ -27,7 +30,7 @@ struct InstalledKernel {
     configurationFiles = ["\(root)/boot/config-\(release)"] + folders.map { "\($0)/config" }
     systemMapFiles =
       ["\(root)/boot/System.map-\(release)"] + folders.map { "\($0)/System.map" }
-    self.shownPath = shownPath ?? kernelFiles[0]
+    self.shownPath = shownPath
   }
 
   /// One file, and beside it what belongs to `release`.
@@ -50,6 +53,7 @@ struct InstalledKernel {
 
   /// Looks into `other`'s places as well, after its own.
   mutating func fallBack(on other: InstalledKernel) {
+    root = other.root
     kernelFiles += other.kernelFiles
     moduleFolders += other.moduleFolders
     configurationFiles += other.configurationFiles
@@ -61,7 +65,7 @@ struct InstalledKernel {
     guard let kernel = try elf(kernelFiles) else { return nil }
     guard kernel.elf.outline.kind == .kernel else {
       throw ImageError(.unsupportedFormat, "is a module, where a kernel was expected")
-        .inside(kernel.name)
+        .inside(shortened(kernel.path))
     }
     let module = try elf(
       moduleFolders.flatMap { folder in
@@ -73,24 +77,32 @@ struct InstalledKernel {
       map.contents.bytes.count >= PackageReader.smallestSystemMap ? map : nil
     }
     return Artefact(
-      path: shownPath, kernel: Artefact.Member(name: kernel.name, kernel.elf),
-      modules: module.map { [Artefact.Member(name: $0.name, $0.elf)] } ?? [],
+      path: shownPath ?? kernel.path,
+      kernel: Artefact.Member(name: shortened(kernel.path), kernel.elf),
+      modules: module.map { [Artefact.Member(name: shortened($0.path), $0.elf)] } ?? [],
       configuration: try text(configurationFiles), systemMap: systemMap,
       embeddedCommandLine: kernel.elf.commandLine)
   }
 
-  private func elf(_ paths: [String]) throws(ImageError) -> (name: String, elf: UnwrappedElf)? {
+  private func elf(_ paths: [String]) throws(ImageError) -> (path: String, elf: UnwrappedElf)? {
     guard let (path, contents) = try firstThere(paths) else { return nil }
-    let name = shortened(path)
     do {
-      return (name, try UnwrappedElf(contents))
+      return (path, try UnwrappedElf(contents))
     } catch {
-      throw error.inside(name)
+      throw error.inside(shortened(path))
     }
   }
 
   private func text(_ paths: [String]) throws(ImageError) -> Artefact.Member? {
-    guard let (path, contents) = try firstThere(paths) else { return nil }
+    let found: (String, Artefact.Contents)?
+    do {
+      found = try firstThere(paths)
+    } catch {
+      // It only adds to the kernel: Ubuntu keeps System.map from ordinary users, too.
+      if error.code == .noPermission { return nil }
+      throw error
+    }
+    guard let (path, contents) = found else { return nil }
     return Artefact.Member(name: shortened(path), contents: contents, layers: [])
   }
 
@@ -115,10 +127,12 @@ struct InstalledKernel {
     return nil
   }
 
-  /// The path below the folder that was asked for.
+  /// The path below the folder that was asked for, or below the root that it belongs to.
   private func shortened(_ path: String) -> String {
-    let folder = shownPath + "/"
-    return path.hasPrefix(folder) ? String(path.dropFirst(folder.count)) : path
+    if path == shownPath { return Artefact.fileName(path) }
+    let folders = [shownPath, root].compactMap { $0.map { $0 + "/" } }
+    let above = folders.first(where: path.hasPrefix)
+    return String(path.dropFirst(above?.count ?? 0))
   }
 }
 
@@ -141,13 +155,12 @@ extension Artefact {
     var kernel = InstalledKernel(release: release, root: root)
     // NixOS names no release there, but it is by definition the kernel that was booted.
     kernel.kernelFiles.append("\(root)/run/booted-system/kernel")
-    guard var artefact = try kernel.artefact() else {
+    guard let artefact = try kernel.artefact() else {
       throw ImageError(
         .notFound,
         "no image of the running kernel \(release) is there (tried \(kernel.kernelFiles[0]), "
           + "\(root)/boot/vmlinuz-\(release) and \(kernel.kernelFiles.count - 2) more)")
     }
-    artefact.path = artefact.kernel?.name ?? artefact.path
     return artefact
   }
 }

@@ -14,7 +14,7 @@ struct KernelFolder {
 
   /// Every kernel in the folder, in ascending order of its name's numbers.
   func artefacts() throws(ImageError) -> [Artefact] {
-    let several = names.filter(Self.isVersionedKernel)
+    let several = names.filter(isVersionedKernel)
     if !several.isEmpty { return try each(several.map(bootKernel)) }
     if let single = try ownKernel().artefact() { return [single] }
     // /lib/modules: one folder per version, some of them only leftovers.
@@ -45,7 +45,7 @@ struct KernelFolder {
       } catch {
         // One bad kernel must not hide the others, nor go unmentioned.
         if kernels.count == 1 { throw error }
-        found.append(Artefact(path: kernel.shownPath, failure: error))
+        found.append(Artefact(path: kernel.shownPath ?? path, failure: error))
       }
     }
     guard !found.isEmpty else {
@@ -54,9 +54,13 @@ struct KernelFolder {
     return found
   }
 
-  private static func isVersionedKernel(_ name: String) -> Bool {
-    ["vmlinuz-", "vmlinux-", "kernel-"].contains(where: name.hasPrefix)
-      && !PackagePath.notKernels.contains(where: name.hasSuffix)
+  private func isVersionedKernel(_ name: String) -> Bool {
+    guard !PackagePath.notKernels.contains(where: name.hasSuffix) else { return false }
+    if name.hasPrefix("vmlinuz-") || name.hasPrefix("vmlinux-") { return true }
+    // Gentoo's name; much else starts like it, so the contents decide.
+    guard name.hasPrefix("kernel-") else { return false }
+    guard let file = try? ImageBytes.mapping(path: "\(path)/\(name)") else { return false }
+    return FileKind(file.raw) != .other
   }
 
   /// A kernel of a folder such as /boot.

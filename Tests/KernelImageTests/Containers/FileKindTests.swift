@@ -85,7 +85,10 @@ struct FileKindTests {
   }
 
   @Test func programsAndCoresAreNoKernels() throws {
-    #expect(failure(of: SmallElf(hasInterpreter: true).bytes)?.code == .unsupportedFormat)
+    for segment: UInt32 in [2, 3] {
+      let error = failure(of: SmallElf(secondSegment: segment).bytes)
+      #expect(error?.code == .unsupportedFormat)
+    }
     #expect(failure(of: SmallElf(kind: .core).bytes)?.code == .unsupportedFormat)
     #expect(failure(of: SmallElf(kind: .object, hasCode: false).bytes)?.code == .noKernel)
     #expect(failure(of: Array("just some text, no image\n".utf8))?.code == .unsupportedFormat)

@@ -38,6 +38,8 @@ struct FolderTests {
       #expect(found[0].kernel?.array == Self.kernel)
       #expect(found[0].modules.count == 1)
       #expect(found[0].configuration?.array == Self.configuration)
+      #expect(found[0].configuration?.name == "boot/config-6.1")
+      #expect(found[0].kernel?.name == "boot/vmlinuz-6.1")
     }
     let all = try Artefact.open(path: "\(root.path)/lib/modules")
     #expect(all.map(\.path) == ["\(root.path)/lib/modules/6.1"])
@@ -48,22 +50,26 @@ struct FolderTests {
     for version in ["6.9", "6.12", "6.1"] { root.write("boot/vmlinuz-\(version)", Self.image) }
     root.write("boot/vmlinuz-6.1.hmac", [1])
     root.write("boot/initrd.img-6.1", [1])
+    root.write("boot/kernel-notes.txt", Array("not a kernel".utf8))
+    root.write("boot/kernel-5.15-gentoo", Self.image)
     root.write("boot/config-6.12", Self.configuration)
     root.write("boot/System.map-6.12", Array("short\n".utf8))
     root.write("lib/modules/6.12/kernel/arch/x86/kvm/kvm-intel.ko", Self.module)
     let boot = "\(root.path)/boot"
     let found = try Artefact.open(path: boot)
-    #expect(
-      found.map(\.path) == ["\(boot)/vmlinuz-6.1", "\(boot)/vmlinuz-6.9", "\(boot)/vmlinuz-6.12"])
-    #expect(found.map(\.modules.count) == [0, 0, 1])
-    #expect(found[2].configuration?.array == Self.configuration)
-    #expect(found[2].systemMap == nil)
+    let names = ["kernel-5.15-gentoo", "vmlinuz-6.1", "vmlinuz-6.9", "vmlinuz-6.12"]
+    #expect(found.map(\.path) == names.map { "\(boot)/\($0)" })
+    #expect(found.map(\.kernel?.name) == names)
+    #expect(found.map(\.modules.count) == [0, 0, 0, 1])
+    #expect(found[3].modules[0].name == "lib/modules/6.12/kernel/arch/x86/kvm/kvm-intel.ko")
+    #expect(found[3].configuration?.array == Self.configuration)
+    #expect(found[3].systemMap == nil)
   }
 
   @Test func oneBadKernelHidesNoOther() throws {
     let root = TestFolder()
     root.write("vmlinuz-1", Self.image)
-    root.write("vmlinuz-2", Array(Self.image.prefix(3000)))
+    root.write("vmlinuz-2", Array(Self.image.prefix(2200)))
     let found = try Artefact.open(path: root.path)
     #expect(found.map { $0.kernel != nil } == [true, false])
     #expect(found.map(\.failure?.code) == [nil, .truncated])

@@ -206,6 +206,20 @@ struct PackageTests {
     #expect(error.member == "boot/vmlinuz-1")
   }
 
+  @Test func holesOfASparseMemberAreZeros() throws {
+    let hole = 1 << 16
+    let kernel = SmallElf(code: [UInt8](repeating: 0, count: hole + 8192)).bytes
+    let tar = SmallArchives.archive(
+      [("vmlinux", kernel)], archive_write_set_format_pax, archive_write_add_filter_none,
+      prepare: { entry in
+        archive_entry_sparse_add_entry(entry, 0, 4096)
+        archive_entry_sparse_add_entry(
+          entry, la_int64_t(hole), la_int64_t(kernel.count - hole))
+      })
+    #expect(tar.count < hole)
+    #expect(try opened(tar).first?.kernel?.array == kernel)
+  }
+
   @Test(arguments: [
     ("./boot/vmlinuz-6.1", PackagePath.Role.bootImage, "6.1"),
     ("usr/lib/modules/7.0-rc1/vmlinuz", .bootImage, "7.0-rc1"),

@@ -119,13 +119,11 @@ final class TestFolder: Sendable {
     let file = open("\(path)/\(name)", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     precondition(file >= 0, "cannot write \(name)")
     defer { close(file) }
-    var written = 0
-    while written < bytes.count {
-      let count = bytes.withUnsafeBytes {
-        Glibc.write(file, $0.baseAddress! + written, bytes.count - written)
-      }
-      precondition(count > 0)
-      written += count
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+      precondition(count > 0, "cannot write \(name)")
+      rest = rest.dropFirst(count)
     }
     return "\(path)/\(name)"
   }

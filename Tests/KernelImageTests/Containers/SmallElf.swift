@@ -14,8 +14,8 @@ struct SmallElf {
   var isBigEndian = false
   /// False writes the section of code without its contents (SHT_NOBITS), as debug files have it.
   var hasCode = true
-  /// Writes PT_INTERP, which programs have.
-  var hasInterpreter = false
+  /// Another segment's type: PT_INTERP (3) makes a program, PT_DYNAMIC (2) a library.
+  var secondSegment: UInt32?
   /// Claims this many bytes more for the section of code than there are.
   var excess = 0
   var code: [UInt8] = Array(repeating: 0x90, count: 300)
@@ -26,7 +26,7 @@ struct SmallElf {
     let header = is64Bit ? 64 : 52
     let segment = is64Bit ? 56 : 32
     let section = is64Bit ? 64 : 40
-    let segments = kind == .executable ? (hasInterpreter ? 2 : 1) : 0
+    let segments = kind == .executable ? (secondSegment == nil ? 1 : 2) : 0
     let names = Array("\0.text\0.shstrtab\0".utf8)
     let codeAt = header + segments * segment
     let namesAt = codeAt + code.count
@@ -45,7 +45,7 @@ struct SmallElf {
     out.word(0)
     for value in [header, segment, segments, section, 3, 2] { out.half(UInt16(value)) }
     for index in 0..<segments {
-      let type: UInt32 = index == 0 ? 1 : 3
+      let type = index == 0 ? 1 : secondSegment ?? 0
       out.word(type)
       if is64Bit { out.word(5) }
       for value in [codeAt, 0x100_0000, 0x100_0000, code.count, code.count] { out.address(value) }
