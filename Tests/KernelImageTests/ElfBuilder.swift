@@ -79,7 +79,8 @@ struct ElfBuilder {
       file += little(nameOffsets[index]) + little(part.type) + little(part.flags)
       file += little(part.address) + little(UInt64(offsets[index]))
       file += little(UInt64(part.size ?? part.bytes.count)) + little(part.link) + little(part.info)
-      file += little(UInt64(8)) + little(part.entrySize)
+      // Notes of four-byte alignment are the usual ones.
+      file += little(UInt64(part.type == 7 ? 4 : 8)) + little(part.entrySize)
     }
     return file
   }
