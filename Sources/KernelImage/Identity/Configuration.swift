@@ -16,10 +16,26 @@ public final class Configuration: Sendable {
     self.text = text
   }
 
-  /// Reads what CONFIG_IKCONFIG embeds; nil if that is damaged.
+  /// More than any configuration has: the largest distributions' have 0.3 MiB.
+  private static let largest = 4 << 20
+
+  /// Reads what CONFIG_IKCONFIG embeds, a gzip stream; nil if that is damaged.
   convenience init?(compressed bytes: UnsafeRawBufferPointer) {
-    guard let text = Gzip.unpack(bytes, limit: 4 << 20) else { return nil }
+    guard Compression(magicOf: bytes) == .gzip, let text = try? Self.unpacked(bytes),
+      // libarchive does not compare the size that ends a gzip stream (RFC 1952, ISIZE).
+      bytes.integer(UInt32.self, at: bytes.count - 4) == UInt32(exactly: text.bytes.count)
+    else { return nil }
     self.init(.image, text)
+  }
+
+  private static func unpacked(
+    _ bytes: UnsafeRawBufferPointer
+  ) throws(ImageError) -> Artefact.Contents {
+    var writer = try MemoryWriter(limit: largest)
+    guard try Compression.gzip.unpack(bytes, into: &writer) else {
+      throw ImageError(.tooLarge, "unpacks to more than \(largest) bytes")
+    }
+    return Artefact.Contents(try writer.finish())
   }
 
   /// The value of an option without its quotes, `n` where the text says that it is not set, nil

@@ -44,7 +44,7 @@ struct ExportTable: Sendable {
   /// At most about `limit` exports, evenly spread over the tables. Entries that lie outside the
   /// file are left out.
   func sample(_ limit: Int) -> [Export] {
-    let step = max(1, (count + limit - 1) / max(1, limit))
+    let step = limit >= count ? 1 : count / max(1, limit) + 1
     return ranges.flatMap { range in
       Swift.stride(from: range.lowerBound, to: range.upperBound, by: stride * step)
         .compactMap(export(at:))

@@ -25,11 +25,14 @@ struct KallsymsNames: SymbolNames {
     var position = tokens.tableStart & ~3
     // Three bytes of sequence numbers and 1/64 byte of markers a symbol, for 4 million symbols.
     let lowest = max(0, position - (13 << 20))
-    while position > lowest {
+    // The first or second candidate is right; a file made to be slow has many wrong ones.
+    var attempts = 32
+    while position > lowest, attempts > 0 {
       position -= 4
       guard raw.loadUnaligned(fromByteOffset: position, as: UInt32.self) == 0 else { continue }
       let markers = Self.markers(raw, at: position, end: tokens.tableStart)
       guard markers.count > 1 else { continue }
+      attempts -= 1
       // What follows the markers may look like one or two more of them.
       for excess in 0..<min(3, markers.count - 1) {
         if let found = Self.names(raw, markers.dropLast(excess), markersStart: position) {
