@@ -2,6 +2,7 @@ import BootMachine
 import Foundation
 import KernelImage
 import Mitigation
+import Testing
 
 @testable import Inspection
 
@@ -137,7 +138,7 @@ struct SampleManifest: Decodable {
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     var manifest = try decoder.decode(
       SampleManifest.self, from: Data(contentsOf: folder.appending(path: "manifest.json")))
-    let own = try JSONDecoder().decode(
+    let own = try decoder.decode(
       Contracts.self, from: Data(contentsOf: folder.appending(path: "contracts.json")))
     manifest.contracts = try MatrixCatalog.standard().contracts + own.contracts
     return manifest
@@ -172,7 +173,7 @@ struct SampleManifest: Decodable {
     }
     var table = CPUIDTable()
     for entry in cpu.cpuid + environment.cpuid {
-      let values = try entry.map { try Self.number($0) }
+      let values: [UInt32] = try entry.map { try Self.number($0) }
       guard values.count == 6 else { throw SampleError("six numbers a leaf: \(entry)") }
       table.set(
         leaf: values[0], subleaf: values[1],
@@ -187,7 +188,10 @@ struct SampleManifest: Decodable {
     }
     var msrs: [UInt32: UInt64] = [:]
     for (index, value) in cpu.msrs { msrs[try Self.number(index)] = try Self.number(value) }
-    for index in environment.hiddenMsrs { msrs[try Self.number(index)] = nil }
+    for index in environment.hiddenMsrs {
+      let hidden: UInt32 = try Self.number(index)
+      msrs[hidden] = nil
+    }
     let contract = contracts.first { $0.id == id }
     for statement in [row.statement, row.alsoStates].compactMap(\.self) where statement != .silent {
       guard let contract else { continue }
@@ -196,7 +200,8 @@ struct SampleManifest: Decodable {
       switch contract.place {
       case .cpuid(_, let offset, let register):
         guard let base = environment.kvmBase else { throw SampleError("no KVM to state it") }
-        let leaf = try Self.number(base) + offset
+        let first: UInt32 = try Self.number(base)
+        let leaf = first + offset
         var registers = table[leaf, 0] ?? .zero
         registers[register] |= 1 << UInt32(bit)
         table.set(leaf: leaf, registers: registers)
@@ -226,6 +231,20 @@ struct SampleManifest: Decodable {
     }
     return value
   }
+}
+
+/// The samples as far as they can be tested here.
+enum BuiltSamples {
+  static let manifest = Result { try SampleManifest.read() }
+  static let all = (try? manifest.get().samples) ?? []
+
+  /// Whether `make -C vmlinux-samples` has run.
+  static let areThere =
+    !all.isEmpty
+    && all.allSatisfy {
+      FileManager.default.fileExists(
+        atPath: SampleManifest.folder.appending(path: $0.file).path())
+    }
 }
 
 struct SampleError: Error, CustomStringConvertible {

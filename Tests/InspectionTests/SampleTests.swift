@@ -1,22 +1,17 @@
 import Alternatives
 import BootMachine
 import Foundation
+import Inspection
 import KernelImage
 import Mitigation
 import Testing
 
 /// Holds what the tool finds in each sample against what the manifest says of it.
-@Suite("Samples", .enabled(if: SampleTests.areBuilt, "run make -C vmlinux-samples"))
+@Suite("Samples")
 struct SampleTests {
-  static let manifest = Result { try SampleManifest.read() }
-  static let samples = (try? manifest.get().samples) ?? []
-  static let areBuilt = samples.allSatisfy {
-    FileManager.default.fileExists(atPath: SampleManifest.folder.appending(path: $0.file).path())
-  }
-
   let manifest: SampleManifest
 
-  init() throws { manifest = try Self.manifest.get() }
+  init() throws { manifest = try BuiltSamples.manifest.get() }
 
   @Test("the manifest names everything that is built, and is consistent in itself")
   func consistent() throws {
@@ -41,7 +36,10 @@ struct SampleTests {
     }
   }
 
-  @Test("sequence, sites and static findings", arguments: samples)
+  @Test(
+    "sequence, sites and static findings",
+    .enabled(if: BuiltSamples.areThere, "to build them: make -C vmlinux-samples"),
+    arguments: BuiltSamples.all)
   func analysis(_ sample: SampleManifest.Sample) throws {
     let expected = sample.expected
     let kernel = try manifest.kernel(of: sample)
@@ -74,7 +72,10 @@ struct SampleTests {
     #expect(Set(found.map(\.id.text)) == Set(expected.staticFindings), "\(found.map(\.message))")
   }
 
-  @Test("every boot path of its table", arguments: samples.filter { $0.expected.paths != nil })
+  @Test(
+    "every boot path of its table",
+    .enabled(if: BuiltSamples.areThere, "to build them: make -C vmlinux-samples"),
+    arguments: BuiltSamples.all.filter { $0.expected.paths != nil })
   func paths(_ sample: SampleManifest.Sample) throws {
     let kernel = try manifest.kernel(of: sample)
     let analysis = try StaticAnalysis(kernel)
