@@ -99,4 +99,30 @@ struct SampleTests {
       }
     }
   }
+
+  @Test(
+    "what is compiled in is as true as what is built",
+    .enabled(if: BuiltSamples.areThere, "to build them: make -C vmlinux-samples"),
+    arguments: [(Sample.short, "short"), (Sample.long, "long-variables")])
+  func embedded(_ embedded: Sample, _ name: String) throws {
+    let sample = try #require(manifest.samples.first { $0.name == name })
+    let kernels = [try KernelImage(embedded.artefact), try manifest.kernel(of: sample)]
+    let analyses = try kernels.map { try StaticAnalysis($0) }
+    func facts(_ index: Int) throws -> [String] {
+      let (kernel, analysis) = (kernels[index], analyses[index])
+      let variants = try SequenceMeasurement.variants(of: analysis, in: kernel)
+      let sequence = try #require(analysis.sequence(variants: variants))
+      return [sequence.symbol ?? "", sequence.shape.rawValue]
+        + variants.map {
+          "\($0.outer ?? 0) \($0.inner ?? 0) \($0.takenBranches ?? 0) \($0.selectedBy)"
+        }
+        + sequence.returns.map { "return at \($0.lastByteInLine)" }
+        + analysis.sites.map {
+          "\($0.entryPoint?.rawValue ?? "") \($0.feature?.description ?? "") \($0.replacementText ?? "")"
+            .replacing(/0x[0-9a-f]+/, with: "")
+        }
+        + analysis.findings.map(\.id.text)
+    }
+    #expect(try facts(0) == facts(1))
+  }
 }
