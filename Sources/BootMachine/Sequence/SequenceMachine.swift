@@ -51,6 +51,9 @@ struct SequenceMachine: ~Copyable {
       originals.append((patch.address, Array(bytes)))
       try write(patch.bytes, at: patch.address)
     }
+    // Unicorn 2.0.1 cannot discard translations of a page that came into being while code was
+    // fetched from it: the next variant would run as this one.
+    try makePresent(function.range)
     // A failure discards the machine, and with it what was not put back.
     let failure = try run(function, loads: loads)
     // Decoded while the patches are still in place.
@@ -88,16 +91,20 @@ struct SequenceMachine: ~Copyable {
   }
 
   private func write(_ bytes: [UInt8], at address: UInt64) throws(MachineError) {
-    let end = address &+ UInt64(bytes.count)
-    var page = address & ~(Self.pageSize - 1)
-    while page < end {
+    let range = address..<(address &+ UInt64(bytes.count))
+    try makePresent(range)
+    try Engine.check(uc_mem_write(engine.handle, address, bytes, bytes.count), "uc_mem_write")
+    engine.forgetCode(in: range)
+  }
+
+  private func makePresent(_ range: Range<UInt64>) throws(MachineError) {
+    var page = range.lowerBound & ~(Self.pageSize - 1)
+    while page < range.upperBound {
       guard state.map(page: page, engine.handle) else {
         throw MachineError("no memory at \(hexadecimal(page))")
       }
       page &+= Self.pageSize
     }
-    try Engine.check(uc_mem_write(engine.handle, address, bytes, bytes.count), "uc_mem_write")
-    engine.forgetCode(in: address..<end)
   }
 
   /// Guest memory as it is now.
