@@ -53,25 +53,15 @@ extension ElfFile {
   /// Errors: `truncated` if the file ends before the table or a segment does, `malformed` if a
   /// segment has more bytes in the file than in memory or wraps around the address space.
   func segments() throws(ImageError) -> [Segment] {
-    var count = 0
-    guard elf_getphdrnum(handle, &count) == 0 else {
-      throw ImageError.libelf("has no readable program headers", offset: 32)
-    }
-    try require(
-      header.e_phoff, UInt64(count), of: UInt64(header.e_phentsize), "its program headers")
     var segments: [Segment] = []
-    for index in 0..<count {
-      var entry = GElf_Phdr()
-      let place = header.e_phoff + UInt64(index) * UInt64(header.e_phentsize)
-      guard gelf_getphdr(handle, Int32(clamping: index), &entry) != nil else {
-        throw ImageError.libelf("has an unreadable program header", offset: place)
-      }
-      guard entry.p_type == UInt32(PT_LOAD) else { continue }
+    for (index, entry) in try programHeaders().enumerated() where entry.p_type == UInt32(PT_LOAD) {
       try require(entry.p_offset, entry.p_filesz, of: 1, "segment \(index)")
       guard entry.p_filesz <= entry.p_memsz, let memorySize = Int(exactly: entry.p_memsz),
         !entry.p_vaddr.addingReportingOverflow(entry.p_memsz).overflow
       else {
-        throw ImageError(.malformed, "segment \(index) has impossible sizes", offset: place)
+        throw ImageError(
+          .malformed, "segment \(index) has impossible sizes",
+          offset: header.e_phoff + UInt64(index) * UInt64(header.e_phentsize))
       }
       segments.append(
         Segment(
@@ -83,20 +73,33 @@ extension ElfFile {
 
   /// Where the notes lie (PT_NOTE) of a file without section headers.
   func noteSegments() throws(ImageError) -> [(offset: Int, size: Int)] {
-    var count = 0
-    guard elf_getphdrnum(handle, &count) == 0 else {
-      throw ImageError.libelf("has no readable program headers", offset: 32)
-    }
     var notes: [(offset: Int, size: Int)] = []
-    for index in 0..<count {
-      var entry = GElf_Phdr()
-      guard gelf_getphdr(handle, Int32(clamping: index), &entry) != nil,
-        entry.p_type == UInt32(PT_NOTE), entry.p_filesz > 0
-      else { continue }
+    for (index, entry) in try programHeaders().enumerated()
+    where entry.p_type == UInt32(PT_NOTE) && entry.p_filesz > 0 {
       try require(entry.p_offset, entry.p_filesz, of: 1, "segment \(index)")
       notes.append((Int(entry.p_offset), Int(entry.p_filesz)))
     }
     return notes
+  }
+
+  private func programHeaders() throws(ImageError) -> [GElf_Phdr] {
+    // libelf counts those that the file holds; the header's own count shows what is missing.
+    // PN_XNUM (0xFFFF) stands for a count that does not fit there.
+    let stated = header.e_phnum == 0xFFFF ? 1 : UInt64(header.e_phnum)
+    try require(header.e_phoff, stated, of: UInt64(header.e_phentsize), "its table of segments")
+    var count = 0
+    guard elf_getphdrnum(handle, &count) == 0 else {
+      throw ImageError.libelf("has no readable program headers", offset: 32)
+    }
+    var entries: [GElf_Phdr] = []
+    for index in 0..<count {
+      var entry = GElf_Phdr()
+      guard gelf_getphdr(handle, Int32(clamping: index), &entry) != nil else {
+        throw ImageError.libelf("has an unreadable program header", offset: header.e_phoff)
+      }
+      entries.append(entry)
+    }
+    return entries
   }
 
   /// All sections, the first (empty) one included, so that an index of the file is one of the array.
@@ -104,51 +107,61 @@ extension ElfFile {
   /// Errors: `truncated` if the file ends before the table or a section does, `malformed` for a
   /// name outside the table of names or a section that wraps around the address space.
   func sections() throws(ImageError) -> [Section] {
+    // A count of 0 at an offset means that it does not fit there and that the first header has it.
+    if header.e_shoff != 0 {
+      try require(
+        header.e_shoff, UInt64(max(1, header.e_shnum)), of: UInt64(header.e_shentsize),
+        "its table of sections")
+    }
     var count = 0
     var names = 0
     guard elf_getshdrnum(handle, &count) == 0, elf_getshdrstrndx(handle, &names) == 0 else {
-      try require(header.e_shoff, 1, of: UInt64(header.e_shentsize), "its section headers")
       throw ImageError.libelf("has no readable section headers", offset: header.e_shoff)
     }
-    try require(
-      header.e_shoff, UInt64(max(count, Int(header.e_shnum))), of: UInt64(header.e_shentsize),
-      "its section headers")
-    var sections: [Section] = []
-    sections.reserveCapacity(count)
+    // Bounds first: the names lie in a section themselves.
+    var entries: [GElf_Shdr] = []
     for index in 0..<count {
-      let place = header.e_shoff + UInt64(index) * UInt64(header.e_shentsize)
       var entry = GElf_Shdr()
       guard let section = elf_getscn(handle, index), gelf_getshdr(section, &entry) != nil else {
-        throw ImageError.libelf("has an unreadable section header", offset: place)
+        throw ImageError.libelf("has an unreadable section header", offset: place(ofSection: index))
       }
-      sections.append(
-        try verified(entry, index: index, name: name(entry, in: names, at: place), at: place))
+      if entry.sh_type != UInt32(SHT_NULL) && entry.sh_type != UInt32(SHT_NOBITS) {
+        try require(entry.sh_offset, entry.sh_size, of: 1, "section \(index)")
+      }
+      entries.append(entry)
+    }
+    var sections: [Section] = []
+    sections.reserveCapacity(count)
+    for (index, entry) in entries.enumerated() {
+      sections.append(try section(index, entry, namesIn: names))
     }
     return sections
   }
 
-  private func name(
-    _ entry: GElf_Shdr, in table: Int, at place: UInt64
-  ) throws(ImageError) -> String {
-    guard entry.sh_type != UInt32(SHT_NULL), table != 0 else { return "" }
-    guard let name = elf_strptr(handle, table, Int(entry.sh_name)) else {
-      throw ImageError(.malformed, "a section's name lies outside the names", offset: place)
-    }
-    return String(cString: name)
+  private func place(ofSection index: Int) -> UInt64 {
+    header.e_shoff + UInt64(index) * UInt64(header.e_shentsize)
   }
 
-  private func verified(
-    _ entry: GElf_Shdr, index: Int, name: String, at place: UInt64
+  private func section(
+    _ index: Int, _ entry: GElf_Shdr, namesIn table: Int
   ) throws(ImageError) -> Section {
     let isEmpty = entry.sh_type == UInt32(SHT_NULL)
-    if !isEmpty && entry.sh_type != UInt32(SHT_NOBITS) {
-      try require(entry.sh_offset, entry.sh_size, of: 1, "section \(name)")
+    var name = ""
+    if !isEmpty && table != 0 {
+      guard let text = elf_strptr(handle, table, Int(entry.sh_name)) else {
+        throw ImageError(
+          .malformed, "the name of section \(index) lies outside the names",
+          offset: place(ofSection: index))
+      }
+      name = String(cString: text)
     }
     guard let offset = Int(exactly: entry.sh_offset), let size = Int(exactly: entry.sh_size),
       let entrySize = Int(exactly: entry.sh_entsize),
       !entry.sh_addr.addingReportingOverflow(entry.sh_size).overflow
     else {
-      throw ImageError(.malformed, "section \(name) has impossible sizes", offset: place)
+      throw ImageError(
+        .malformed, "section \(index) (\(name)) has impossible sizes",
+        offset: place(ofSection: index))
     }
     return Section(
       index: index, name: name, type: entry.sh_type, flags: entry.sh_flags,
@@ -166,7 +179,7 @@ extension ElfFile {
     guard !tooMany, !wraps, length == 0 || end <= total else {
       let needed = tooMany || wraps ? "" : ", of which \(end) are needed"
       throw ImageError(
-        .truncated, "has \(total) bytes\(needed): \(what) ends beyond them", offset: total)
+        .truncated, "has \(total) bytes\(needed): \(what) ends behind them", offset: total)
     }
   }
 }

@@ -38,13 +38,13 @@ public final class KernelImage: Sendable {
         offset: 16)
     }
     let segments = try elf.segments()
-    guard segments.contains(where: { $0.fileSize > 0 }) else {
+    let sections = try elf.sections()
+    guard Self.holdsCode(segments, sections) else {
       throw ImageError(.noKernel, "holds no code (nothing but debugging information)")
     }
     self.artefact = artefact
     let space = AddressSpace(contents: kernel.contents, segments: segments)
     self.segments = segments
-    let sections = try elf.sections()
     self.sections = sections
     is64Bit = elf.is64Bit
     let found = SymbolSearch(
@@ -62,6 +62,13 @@ public final class KernelImage: Sendable {
       },
       recovered: Lazy { LayoutRecovery(tables: tables).layouts() })
     notes = found.notes
+  }
+
+  /// What `objcopy --only-keep-debug` leaves has the headers of code, but not its bytes.
+  private static func holdsCode(_ segments: [Segment], _ sections: [Section]) -> Bool {
+    let code = sections.filter { $0.isExecutable && $0.isLoaded }
+    return segments.contains { $0.fileSize > 0 }
+      && (code.isEmpty || code.contains { $0.hasBytes })
   }
 
   /// The bytes from `address` on; nil unless the file holds all of them in one segment.
