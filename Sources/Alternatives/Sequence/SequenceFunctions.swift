@@ -59,6 +59,8 @@ public struct SequenceFunctions: Sendable, Hashable {
   /// In the order of the names' list.
   public let functions: [SequenceFunction]
 
+  init(functions: [SequenceFunction]) { self.functions = functions }
+
   /// Finds them by symbol.
   public init(_ kernel: KernelImage, _ table: AlternativesTable, _ decoder: borrowing Decoder) {
     var functions: [SequenceFunction] = []
