@@ -102,6 +102,22 @@ struct DecoderTests {
     }
   }
 
+  @Test("threads that decode an implicit register at the same time all see it")
+  func threads() async throws {
+    let registers = await withTaskGroup(of: [Register?].self) { group in
+      for _ in 0..<16 {
+        group.addTask {
+          (0..<50).map { _ in
+            // sub $1, %al
+            (try? decode([0x2C, 0x01]))?.first?.destinationRegister
+          }
+        }
+      }
+      return await group.reduce(into: []) { $0 += $1 }
+    }
+    #expect(registers.allSatisfy { $0 == Register(number: 0, part: .low8) })
+  }
+
   @Test("text is AT&T, and operands keep Intel's order afterwards")
   func text() throws {
     let decoder = try Decoder()

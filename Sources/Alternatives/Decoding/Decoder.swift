@@ -19,6 +19,7 @@ public struct Decoder: ~Copyable {
 
   /// Opens Capstone (`cs_open`).
   public init() throws(DecoderError) {
+    _ = Decoder.sharedTables
     var handle: csh = 0
     let opened = cs_open(CS_ARCH_X86, CS_MODE_64, &handle)
     guard opened == CS_ERR_OK else { throw Decoder.failure("cs_open", opened) }
@@ -41,6 +42,25 @@ public struct Decoder: ~Copyable {
     var handle = handle
     cs_close(&handle)
   }
+
+  /// Has Capstone make the table that all its handles share, on one thread.
+  ///
+  /// Capstone 4.0.2 sorts its list of implicit registers (X86_insn_reg_intel) when the first
+  /// instruction such as `sub $1, %al` is decoded, without a lock: threads that do so at the same
+  /// time lose the register.
+  private static let sharedTables: Void = {
+    var handle: csh = 0
+    guard cs_open(CS_ARCH_X86, CS_MODE_64, &handle) == CS_ERR_OK else { return }
+    defer { cs_close(&handle) }
+    for syntax in [CS_OPT_SYNTAX_ATT, CS_OPT_SYNTAX_INTEL] {
+      guard cs_option(handle, CS_OPT_DETAIL, Int(CS_OPT_ON.rawValue)) == CS_ERR_OK,
+        cs_option(handle, CS_OPT_SYNTAX, Int(syntax.rawValue)) == CS_ERR_OK
+      else { return }
+      var instructions: UnsafeMutablePointer<cs_insn>?
+      let count = cs_disasm(handle, [0x2C, 0x01], 2, 0, 0, &instructions)
+      if count > 0 { cs_free(instructions, count) }
+    }
+  }()
 
   private static func failure(_ call: String, _ error: cs_err) -> DecoderError {
     DecoderError("\(call): \(cs_strerror(error).map { String(cString: $0) } ?? "unknown error")")

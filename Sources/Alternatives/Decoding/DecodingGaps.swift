@@ -58,6 +58,8 @@ struct DecodingGap: Sendable {
     DecodingGap(name: "seamret", prefix: .x66, opcode: [0x01], form: .exact(0xCD)),
     DecodingGap(name: "seamops", prefix: .x66, opcode: [0x01], form: .exact(0xCE)),
     DecodingGap(name: "seamcall", prefix: .x66, opcode: [0x01], form: .exact(0xCF)),
+    DecodingGap(name: "monitorx", prefix: Prefix.none, opcode: [0x01], form: .exact(0xFA)),
+    DecodingGap(name: "mwaitx", prefix: Prefix.none, opcode: [0x01], form: .exact(0xFB)),
     DecodingGap(name: "rdpru", prefix: Prefix.none, opcode: [0x01], form: .exact(0xFD)),
     DecodingGap(name: "psmash", prefix: .xF3, opcode: [0x01], form: .exact(0xFF)),
     DecodingGap(name: "pvalidate", prefix: .xF2, opcode: [0x01], form: .exact(0xFF)),

@@ -23,13 +23,15 @@ struct StaticFindings {
   // MARK: The sequence
 
   private var barriers: [Finding] {
-    let bare = survey.sites.map(\.site).filter { site in
+    let bare = survey.sites.filter { found in
+      let site = found.site
       guard site.kind == .alternative || site.kind == .direct,
-        site.entryPoint?.entersKernel == true, site.barrier != true
+        site.entryPoint?.entersKernel == true, site.barrier != true, found.barrierFollows != true
       else { return false }
-      // A function that could not be followed proves nothing.
+      // What could not be followed proves nothing.
+      guard site.kind == .direct || site.barrier == false else { return false }
       return functions.functions.first { $0.symbol == site.target }?.barrier == false
-    }
+    }.map(\.site)
     guard !bare.isEmpty else { return [] }
     let names = list(bare.compactMap(\.entryPoint))
     return [

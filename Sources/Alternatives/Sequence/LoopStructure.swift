@@ -69,8 +69,19 @@ public struct LoopStructure: Sendable, Hashable {
     switch instruction.operation {
     case .decrement: return instruction.destinationRegister
     case .subtract where instruction.immediate == 1: return instruction.destinationRegister
-    case .add where instruction.immediate == -1: return instruction.destinationRegister
+    case .add where isMinusOne(instruction): return instruction.destinationRegister
     default: return nil
+    }
+  }
+
+  /// Whether the immediate is -1 in the width of the destination, to which it may not be extended.
+  private static func isMinusOne(_ instruction: Instruction) -> Bool {
+    guard let immediate = instruction.immediate else { return false }
+    return switch instruction.destinationRegister?.part {
+    case .low8, .high8: Int8(truncatingIfNeeded: immediate) == -1
+    case .word: Int16(truncatingIfNeeded: immediate) == -1
+    case .dword: Int32(truncatingIfNeeded: immediate) == -1
+    default: immediate == -1
     }
   }
 

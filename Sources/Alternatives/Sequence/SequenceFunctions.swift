@@ -59,6 +59,8 @@ public struct SequenceFunctions: Sendable, Hashable {
   /// In the order of the names' list.
   public let functions: [SequenceFunction]
 
+  init(functions: [SequenceFunction]) { self.functions = functions }
+
   /// Finds them by symbol.
   public init(_ kernel: KernelImage, _ table: AlternativesTable, _ decoder: borrowing Decoder) {
     var functions: [SequenceFunction] = []
@@ -69,7 +71,9 @@ public struct SequenceFunctions: Sendable, Hashable {
         guard let bytes = Self.code(at: address, in: kernel) else { continue }
         let code = FunctionCode(bytes, at: address, thunks: thunks, decoder)
         functions.append(
-          SequenceFunction(symbol.name, code, table) { Self.variable($0, in: kernel) })
+          SequenceFunction(symbol.name, code, entries: table.entries) {
+            Self.variable($0, in: kernel)
+          })
       }
     }
     self.functions = functions
@@ -116,7 +120,7 @@ public struct SequenceFunctions: Sendable, Hashable {
 
 extension SequenceFunction {
   init(
-    _ symbol: String, _ code: FunctionCode, _ table: AlternativesTable,
+    _ symbol: String, _ code: FunctionCode, entries: [AlternativeEntry],
     variable: (Instruction.Memory) -> CountVariable?
   ) {
     self.symbol = symbol
@@ -130,7 +134,7 @@ extension SequenceFunction {
         address: Address(end.instruction.address), lastByteInLine: Int(end.lastByte % 64))
     }
     let range = code.entry..<(code.entry + UInt64(code.size))
-    let inside = table.entries.filter { range.contains($0.site) }
+    let inside = entries.filter { range.contains($0.site) }
     alternatives = inside
     loops = LoopStructure(code)
     if let loops {

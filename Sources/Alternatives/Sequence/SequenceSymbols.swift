@@ -10,10 +10,14 @@ public struct SequenceSymbol: Sendable, Hashable {
       reason: "arch/x86/entry/entry_64.S since the BHI mitigation (6.9 and stable series)"),
     SequenceSymbol(
       name: "clear_bhb_loop_nofence",
-      reason: "the posted series that moves LFENCE to the callers and reuses the loop for VMSCAPE"),
+      reason: "the name since version 7 of the posted VMSCAPE series: LFENCE is left to the callers"
+    ),
     SequenceSymbol(
       name: "clear_bhb_long_loop",
-      reason: "the same series' first versions, with the long sequence as a function of its own"),
+      reason: "the series' first versions, with the long sequence as a function of its own"),
+    SequenceSymbol(
+      name: "clear_bhb_long_loop_no_barrier",
+      reason: "the same function in the version of the series that takes LFENCE out of it"),
   ]
 }
 

@@ -33,6 +33,8 @@ extension SiteFinder {
     return (missing, unknown)
   }
 
-  /// Whether KVM for Intel may be a module: the configuration says so, or does not say.
-  private var mayHaveModule: Bool { true }
+  /// Whether KVM for Intel may be a module: the configuration says so, or there is none to ask.
+  private var mayHaveModule: Bool {
+    kernel.identity.configurationSource == nil || kernel.identity.option("CONFIG_KVM_INTEL") == "m"
+  }
 }

@@ -12,8 +12,9 @@ extension SiteFinder {
           sites += reference(
             at: address + UInt64(offset), in: bytes, from: address, to: function, decoder)
         }
-        for offset in scan.immediates where isImmediateMove(bytes, offset) {
-          sites += jit(at: address + UInt64(offset), function)
+        for offset in scan.immediates {
+          guard let opcode = moveOpcode(bytes, offset) else { continue }
+          sites += jit(at: address + UInt64(offset - opcode), function)
         }
       }
     }
@@ -65,9 +66,8 @@ extension SiteFinder {
         entryPoint: place.entryPoint, kind: .direct, image: "vmlinux",
         address: Address(instruction.address), symbol: place.symbol, section: place.section,
         feature: nil,
-        original: HexBytes(code), replacement: nil, originalText: text, target: function.symbol,
-        barrier: barrier(behind: instruction.end, decoder))
-      return [FoundSite(site: site)]
+        original: HexBytes(code), replacement: nil, originalText: text, target: function.symbol)
+      return [FoundSite(site: site, barrierFollows: barrier(behind: instruction.end, decoder))]
     default:
       guard instruction.operation == .loadAddress,
         instruction.memory?.address == function.address
@@ -76,15 +76,17 @@ extension SiteFinder {
     }
   }
 
-  /// Whether a 32-bit immediate is that of `mov $imm, %reg`: the form in which the address of a
-  /// function is loaded in a kernel that is linked to a fixed address.
-  private func isImmediateMove(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> Bool {
-    guard offset >= 3 else { return false }
+  /// The length of what stands in front of a 32-bit immediate, if that is `mov $imm, %reg`: the
+  /// form in which a kernel that is linked to a fixed address loads the address of a function.
+  private func moveOpcode(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> Int? {
+    guard offset >= 3 else { return nil }
     let opcode = bytes[offset - 1]
-    let isShort = opcode & 0xF8 == 0xB8
-    let isExtended =
-      bytes[offset - 2] == 0xC7 && opcode & 0xF8 == 0xC0 && bytes[offset - 3] & 0xFE == 0x48
-    return isShort || isExtended
+    // REX.W, C7 /0: sign-extended into 64 bits.
+    if bytes[offset - 2] == 0xC7, opcode & 0xF8 == 0xC0, bytes[offset - 3] & 0xFE == 0x48 {
+      return 3
+    }
+    guard opcode & 0xF8 == 0xB8 else { return nil }
+    return bytes[offset - 2] == 0x41 ? 2 : 1
   }
 
   private func jit(at address: UInt64, _ function: SequenceFunction) -> [FoundSite] {

@@ -132,8 +132,11 @@ struct ModuleSites {
       replacementText: decoder.text(of: code, at: entry.replacement) {
         $0.range.contains(field) ? symbol : nil
       }, target: symbol,
-      barrier: replacement.hasBarrier || barrier(behind: behind, in: place.section, decoder))
-    sites.append(FoundSite(site: site, entry: entry, replacement: replacement))
+      barrier: replacement.isFullyDecoded || replacement.hasBarrier ? replacement.hasBarrier : nil)
+    sites.append(
+      FoundSite(
+        site: site, entry: entry, replacement: replacement,
+        barrierFollows: barrier(behind: behind, in: place.section, decoder)))
   }
 
   // MARK: Direct calls
@@ -153,9 +156,10 @@ struct ModuleSites {
           entryPoint: entryPoint(place), kind: .direct, image: name, address: Address(place.offset),
           symbol: symbolLabel(place), section: section.name, feature: nil,
           original: HexBytes(bytes), replacement: nil,
-          originalText: decoder.text(of: bytes, at: place.offset) { _ in symbol }, target: symbol,
-          barrier: barrier(behind: place.offset + 5, in: section, decoder))
-        sites.append(FoundSite(site: site))
+          originalText: decoder.text(of: bytes, at: place.offset) { _ in symbol }, target: symbol)
+        sites.append(
+          FoundSite(
+            site: site, barrierFollows: barrier(behind: place.offset + 5, in: section, decoder)))
       }
     }
   }

@@ -68,8 +68,10 @@ public struct SiteFinder: Sendable {
       negated: entry.negated, original: nil, replacement: nil, target: function?.symbol)
     describe(&site, entry, decoder)
     site.barrier =
-      replacement.hasBarrier || barrier(behind: entry.siteRange.upperBound, decoder)
-    return FoundSite(site: site, entry: entry, replacement: replacement)
+      replacement.isFullyDecoded || replacement.hasBarrier ? replacement.hasBarrier : nil
+    return FoundSite(
+      site: site, entry: entry, replacement: replacement,
+      barrierFollows: barrier(behind: entry.siteRange.upperBound, decoder))
   }
 
   private func inside(

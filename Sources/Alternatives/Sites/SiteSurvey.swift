@@ -9,10 +9,18 @@ public struct FoundSite: Sendable, Hashable {
   /// What the replacement does; nil for sites that are no alternatives, or lie in the sequence.
   public var replacement: Replacement?
 
-  public init(site: Site, entry: AlternativeEntry? = nil, replacement: Replacement? = nil) {
+  /// Whether LFENCE stands in the code behind the site, in front of any branch; nil for sites that
+  /// this does not apply to.
+  public var barrierFollows: Bool?
+
+  public init(
+    site: Site, entry: AlternativeEntry? = nil, replacement: Replacement? = nil,
+    barrierFollows: Bool? = nil
+  ) {
     self.site = site
     self.entry = entry
     self.replacement = replacement
+    self.barrierFollows = barrierFollows
   }
 }
 
