@@ -21,7 +21,8 @@ struct SequenceMachine: ~Copyable {
     let user = Unmanaged.passUnretained(state).toOpaque()
     var hook: uc_hook = 0
     try Engine.check(bhb_hook_block(engine.handle, &hook, onBlock, user), "a hook on blocks")
-    let faults = UC_HOOK_MEM_READ_UNMAPPED.rawValue | UC_HOOK_MEM_WRITE_UNMAPPED.rawValue
+    let faults =
+      UC_HOOK_MEM_READ_UNMAPPED.rawValue | UC_HOOK_MEM_WRITE_UNMAPPED.rawValue
       | UC_HOOK_MEM_FETCH_UNMAPPED.rawValue
     try Engine.check(
       bhb_hook_memory_event(engine.handle, &hook, Int32(faults), onUnmapped, user),
@@ -136,7 +137,9 @@ struct SequenceMachine: ~Copyable {
       pages.insert(page)
       let backed = segment.backed.clamped(to: page..<page &+ SequenceMachine.pageSize)
       guard !backed.isEmpty else { return true }
-      guard let bytes = kernel.bytes(at: backed.lowerBound, count: backed.count) else { return false }
+      guard let bytes = kernel.bytes(at: backed.lowerBound, count: backed.count) else {
+        return false
+      }
       return uc_mem_write(engine, backed.lowerBound, bytes.baseAddress, bytes.count) == UC_ERR_OK
     }
   }
