@@ -19,7 +19,7 @@ final class BootImage: Sendable {
     self.kernel = kernel
     self.plan = plan
     pristine = try PristineMemory(map: map) { (arena) throws(MachineError) in
-      try Self.fill(arena, map, kernel, plan)
+      try Self.fill(arena, kernel, plan)
     }
     let sections = kernel.sections.filter { $0.isExecutable && $0.isLoaded }
     code = sections.isEmpty ? [span] : sections.map(\.addresses)
@@ -47,40 +47,25 @@ final class BootImage: Sendable {
   }
 
   private static func fill(
-    _ arena: UnsafeMutableRawBufferPointer, _ map: AddressMap, _ kernel: KernelImage,
-    _ plan: BootPlan
+    _ arena: borrowing PristineMemory.Writer, _ kernel: KernelImage, _ plan: BootPlan
   ) throws(MachineError) {
-    func place(_ bytes: UnsafeRawBufferPointer, at address: UInt64) throws(MachineError) {
-      guard let offset = map.offset(of: address, count: bytes.count) else {
-        throw MachineError("\(hexadecimal(address)) lies outside the image")
-      }
-      UnsafeMutableRawBufferPointer(rebasing: arena[offset..<offset + bytes.count])
-        .copyMemory(from: bytes)
-    }
-    func place(_ bytes: [UInt8], at address: UInt64) throws(MachineError) {
-      guard let offset = map.offset(of: address, count: bytes.count) else {
-        throw MachineError("\(hexadecimal(address)) lies outside the image")
-      }
-      UnsafeMutableRawBufferPointer(rebasing: arena[offset..<offset + bytes.count])
-        .copyBytes(from: bytes)
-    }
     for segment in kernel.segments {
       guard segment.fileSize > 0 else { continue }
       guard let bytes = kernel.bytes(at: segment.address, count: segment.fileSize) else {
         throw MachineError("a segment at \(hexadecimal(segment.address)) cannot be read")
       }
-      try place(bytes, at: segment.address == 0 ? plan.perCPUBase : segment.address)
+      try arena.place(bytes, at: segment.address == 0 ? plan.perCPUBase : segment.address)
     }
-    for stub in plan.stubs { try place(Code.returning(stub.returns), at: stub.address) }
-    for address in plan.printk + plan.warningPrinters { try place(Code.returnZero, at: address) }
-    if let address = plan.staticCallUpdate { try place(Code.returnZero, at: address) }
+    for stub in plan.stubs { try arena.place(Code.returning(stub.returns), at: stub.address) }
+    for address in plan.printk + plan.warningPrinters { try arena.place(Code.returnZero, at: address) }
+    if let address = plan.staticCallUpdate { try arena.place(Code.returnZero, at: address) }
     for site in plan.msrSites {
-      try place(site.length == 2 ? Code.nop2 : Code.nop3, at: site.address)
+      try arena.place(site.length == 2 ? Code.nop2 : Code.nop3, at: site.address)
     }
     // start_kernel() calls jump_label_init() before early parameters are parsed.
-    if let address = plan.staticKeysReady { try place([1], at: address) }
-    try place(Array(repeating: Code.halt, count: 16), at: map.stop.guest)
-    try place(Code.descriptors, at: map.descriptors.guest)
+    if let address = plan.staticKeysReady { try arena.place([1], at: address) }
+    try arena.place(Array(repeating: Code.halt, count: 16), at: arena.map.stop.guest)
+    try arena.place(Code.descriptors, at: arena.map.descriptors.guest)
   }
 }
 
