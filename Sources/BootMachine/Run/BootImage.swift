@@ -57,7 +57,9 @@ final class BootImage: Sendable {
       try arena.place(bytes, at: segment.address == 0 ? plan.perCPUBase : segment.address)
     }
     for stub in plan.stubs { try arena.place(Code.returning(stub.returns), at: stub.address) }
-    for address in plan.printk + plan.warningPrinters { try arena.place(Code.returnZero, at: address) }
+    for address in plan.printk + plan.warningPrinters {
+      try arena.place(Code.returnZero, at: address)
+    }
     if let address = plan.staticCallUpdate { try arena.place(Code.returnZero, at: address) }
     for site in plan.msrSites {
       try arena.place(site.length == 2 ? Code.nop2 : Code.nop3, at: site.address)

@@ -1,4 +1,5 @@
 internal import Alternatives
+internal import CLinux
 internal import KernelImage
 internal import Mitigation
 
@@ -7,6 +8,17 @@ struct OutcomeReader {
   let program: BootProgram
   let state: MachineState
   let aftermath: Aftermath
+  /// What the kernel says of BHI in its sysfs line, without the label; nil if it says nothing.
+  private let claim: Substring?
+
+  init(program: BootProgram, state: MachineState, aftermath: Aftermath) {
+    self.program = program
+    self.state = state
+    self.aftermath = aftermath
+    claim = aftermath.sysfs.flatMap { line in
+      line.firstRange(of: "BHI: ").map { line[$0.upperBound...].prefix { $0 != ";" } }
+    }
+  }
 
   /// BHI_DIS_S in MSR_IA32_SPEC_CTRL (Intel SDM vol. 4, table 2-2).
   private static let disableBHI: UInt64 = 1 << 10
@@ -62,19 +74,15 @@ struct OutcomeReader {
 
   /// The log lines about this mitigation and what it depends on.
   private var relevantLog: [String] {
-    lines.filter { line in
-      line.contains("Spectre V2") || line.contains("BHI") || line.contains("Hypervisor detected")
-        || line.contains("spectre_bhi")
-    }
+    aftermath.log.filter { line in Self.subjects.contains { line.contains($0) } }
+      .map { String(decoding: $0, as: UTF8.self) }
   }
+
+  private static let subjects: [StaticString] = [
+    "Spectre V2", "BHI", "Hypervisor detected", "spectre_bhi",
+  ]
 
   var lines: [String] { aftermath.log.map { String(decoding: $0, as: UTF8.self) } }
-
-  /// What the kernel says of BHI in its sysfs line, without the label; nil if it says nothing.
-  private var claim: Substring? {
-    guard let line = aftermath.sysfs, let start = line.firstRange(of: "BHI: ") else { return nil }
-    return line[start.upperBound...].prefix { $0 != ";" }
-  }
 
   // MARK: Entry points
 
@@ -163,8 +171,8 @@ struct OutcomeReader {
         found.append("sysfs says \(claim), and X86_BUG_BHI is set")
       }
     }
-    let announced = lines.contains {
-      $0.contains("BHI mitigation: SW BHB clearing on") && !$0.hasSuffix("VM exit only")
+    let announced = aftermath.log.contains {
+      $0.contains("BHI mitigation: SW BHB clearing on") && !$0.contains("VM exit only")
     }
     if announced, running.isEmpty, !userSites.isEmpty {
       found.append("the log announces the sequence, and no site of a user entry runs it")
@@ -202,4 +210,13 @@ extension SelectedSequence {
 extension EntryPoint {
   /// The ways in that a kernel with FRED does not use.
   static let replacedByFRED: [EntryPoint] = [.syscall64, .sysenterCompat, .syscallCompat, .int80]
+}
+
+extension [UInt8] {
+  /// Whether `text` stands in these bytes.
+  fileprivate func contains(_ text: StaticString) -> Bool {
+    withUnsafeBytes { bytes in
+      memmem(bytes.baseAddress, bytes.count, text.utf8Start, text.utf8CodeUnitCount) != nil
+    }
+  }
 }
