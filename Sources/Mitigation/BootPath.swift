@@ -72,17 +72,26 @@ public enum Requirement: String, Sendable, Hashable, Codable, CaseIterable {
 public struct EntryPointOutcome: Sendable, Hashable, Codable {
   @OrNull public var mechanism: Mechanism?
   @OrNull public var sequence: SelectedSequence?
+  /// Whether IBHF follows the sequence, in code that the BPF JIT compiled; null elsewhere.
+  @OrNull public var followedByIBHF: Bool?
   @OrNull public var required: Requirement?
   @OrNull public var verdict: Verdict?
 
   public init(
-    mechanism: Mechanism?, sequence: SelectedSequence?, required: Requirement? = nil,
-    verdict: Verdict? = nil
+    mechanism: Mechanism?, sequence: SelectedSequence?, followedByIBHF: Bool? = nil,
+    required: Requirement? = nil, verdict: Verdict? = nil
   ) {
     self.mechanism = mechanism
     self.sequence = sequence
+    self.followedByIBHF = followedByIBHF
     self.required = required
     self.verdict = verdict
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case mechanism, sequence
+    case followedByIBHF = "followed_by_ibhf"
+    case required, verdict
   }
 }
 

@@ -51,6 +51,12 @@ struct RealKernelsTests {
       #expect(Set(user.map(\.feature?.number)).count == 1)
       #expect(user.allSatisfy { $0.target == function.symbol })
       #expect(analysis.sites.allSatisfy { $0.kind == .inside || $0.entryPoint != nil })
+      // The JIT asks for the same feature as the sites, and for a hypervisor before it adds IBHF.
+      let jit = analysis.survey.sites.filter { $0.site.kind == .jit }
+      #expect(jit.count == 1)
+      #expect(jit.first?.guards?.sequence == user.first?.feature?.number)
+      #expect(jit.first?.guards?.fenceBehindSequence == 4 * 32 + 31)
+      #expect(jit.first?.guards?.fence != nil)
       let vmexit = analysis.sites.filter { $0.entryPoint == .vmexit }
       if !modules.isEmpty {
         #expect(vmexit.count == 1)

@@ -152,6 +152,8 @@ enum Fixture {
   ) -> [EntryPoint: EntryPointOutcome] {
     let outcome = EntryPointOutcome(
       mechanism: mechanism, sequence: sequence, required: required, verdict: verdict)
-    return Dictionary(uniqueKeysWithValues: points.map { ($0, outcome) })
+    var outcomes = Dictionary(uniqueKeysWithValues: points.map { ($0, outcome) })
+    outcomes[.bpf]?.followedByIBHF = mechanism == .sequence
+    return outcomes
   }
 }

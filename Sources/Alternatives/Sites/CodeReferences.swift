@@ -93,12 +93,14 @@ extension SiteFinder {
     let place = place(of: address)
     // The address is also loaded where boot code directs a static call at the sequence.
     guard place.entryPoint == .bpf else { return [] }
+    let guards = jitGuards(at: address)
     let site = Site(
       entryPoint: .bpf, kind: .jit, image: "vmlinux", address: Address(address),
       symbol: place.symbol,
-      section: place.section, feature: nil, original: nil, replacement: nil,
-      target: function.symbol)
-    return [FoundSite(site: site)]
+      section: place.section,
+      feature: guards.map { features.reference($0.sequence, use: .site(.bpf)) }, original: nil,
+      replacement: nil, target: function.symbol)
+    return [FoundSite(site: site, guards: guards)]
   }
 
   /// The JIT loads the address for the call, for its displacement and for an error message: one

@@ -8,18 +8,21 @@ public struct FoundSite: Sendable, Hashable {
   public var entry: AlternativeEntry?
   /// What the replacement does; nil for sites that are no alternatives, or lie in the sequence.
   public var replacement: Replacement?
-
+  /// What the BPF JIT asks before it emits the sequence; nil for other sites, and where its tests
+  /// were not recognised.
+  public var guards: JITGuards?
   /// Whether LFENCE stands in the code behind the site, in front of any branch; nil for sites that
   /// this does not apply to.
   public var barrierFollows: Bool?
 
   public init(
     site: Site, entry: AlternativeEntry? = nil, replacement: Replacement? = nil,
-    barrierFollows: Bool? = nil
+    guards: JITGuards? = nil, barrierFollows: Bool? = nil
   ) {
     self.site = site
     self.entry = entry
     self.replacement = replacement
+    self.guards = guards
     self.barrierFollows = barrierFollows
   }
 }

@@ -16,19 +16,23 @@ public final class BootProgram: Sendable {
   let entryPoints: [EntryPoint]
   /// The keys of static calls that may run the sequence, by address.
   let staticCallKeys: [UInt64: EntryPoint]
+  /// What the BPF JIT asks before it emits the sequence; nil if that is not known.
+  let jitGuards: JITGuards?
   /// X86_FEATURE_FRED; nil if the kernel does not know it.
   let fredFeature: Int?
 
   /// - Throws: if the image lacks what no boot path can do without, or there is no memory.
   public init(
     _ kernel: KernelImage, functions: SequenceFunctions, table: AlternativesTable, sites: [Site],
-    entryPoints: [EntryPoint], staticCallKeys: [UInt64: EntryPoint] = [:]
+    entryPoints: [EntryPoint], staticCallKeys: [UInt64: EntryPoint] = [:],
+    jitGuards: JITGuards? = nil
   ) throws(MachineError) {
     let image = try BootImage(kernel)
     self.image = image
     allSites = sites
     self.entryPoints = entryPoints
     self.staticCallKeys = staticCallKeys
+    self.jitGuards = jitGuards
     fredFeature = Capabilities.feature(named: "fred", in: kernel)
     self.sites = SitePlan(
       kernel, functions: functions, table: table, sites: sites,

@@ -122,11 +122,20 @@ struct OutcomeReader {
     return EntryPointOutcome(mechanism: idleMechanism, sequence: SelectedSequence.none)
   }
 
-  /// What the BPF JIT would emit: it asks for the same features as the sites do.
+  /// What the BPF JIT would emit: decoded from what it asks, not executed.
   private var compiledCode: EntryPointOutcome? {
-    for site in program.allSites where site.kind == .jit {
-      guard let feature = site.feature, isSet(feature.number) == true else { continue }
-      return .running([aftermath.sequence?.sequenceClass])
+    guard let guards = program.jitGuards else {
+      // The reference is there, but what it hangs on is not known.
+      return program.allSites.contains { $0.kind == .jit } ? .undetermined : nil
+    }
+    if isSet(guards.sequence) == true {
+      var outcome = EntryPointOutcome.running([aftermath.sequence?.sequenceClass])
+      outcome.followedByIBHF =
+        guards.fenceBehindSequence.flatMap(isSet) == true || guards.fence.flatMap(isSet) == true
+      return outcome
+    }
+    if !usesHardware, guards.fence.flatMap(isSet) == true {
+      return EntryPointOutcome(mechanism: .ibhf, sequence: SelectedSequence.none)
     }
     return nil
   }

@@ -108,7 +108,8 @@ extension BootProgram {
     }
     try self.init(
       kernel, functions: analysis.functions, table: analysis.table, sites: analysis.sites,
-      entryPoints: entryPoints.sorted(), staticCallKeys: StaticCallKeys.all(in: kernel))
+      entryPoints: entryPoints.sorted(), staticCallKeys: StaticCallKeys.all(in: kernel),
+      jitGuards: survey.sites.lazy.compactMap(\.guards).first)
   }
 }
 

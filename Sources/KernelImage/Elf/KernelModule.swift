@@ -31,6 +31,7 @@ public final class KernelModule: Sendable {
   }
 
   /// The path inside the package or folder.
+  /// What the kernel calls it (`name` in `.modinfo`, kernel/module/main.c), else its file's name.
   public let name: String
   public let sections: [Section]
   /// The symbols in the file's order, by the numbers that relocations use.
@@ -52,13 +53,13 @@ public final class KernelModule: Sendable {
       throw ImageError(.wrongArchitecture, "is a module for 32-bit x86, not x86-64", offset: 4)
     }
     let sections = try elf.sections()
-    name = member.name
     contents = member.contents
     self.sections = sections
     symbols = try Self.symbols(elf, sections)
-    release = sections.first { $0.name == ".modinfo" && $0.hasBytes }
+    let information = sections.first { $0.name == ".modinfo" && $0.hasBytes }
       .flatMap { Blob(member.contents, offset: $0.fileOffset, count: $0.size) }
-      .flatMap { Self.value(of: "vermagic", in: $0.raw) }
+    name = information.flatMap { Self.value(of: "name", in: $0.raw) } ?? member.name
+    release = information.flatMap { Self.value(of: "vermagic", in: $0.raw) }
       .flatMap { $0.split(separator: " ").first.map(String.init) }
   }
 
