@@ -85,13 +85,9 @@ struct BootPlan: Sendable {
     applyAlternatives = symbols.address(of: "apply_alternatives")
     applyReturns = symbols.address(of: "apply_returns")
     fixupException = symbols.address(of: "fixup_exception")
-    vulnerabilities = symbols.names(withPrefix: Self.showPrefix)
-      .map { Call(name: String($0.name.dropFirst(Self.showPrefix.count)), address: $0.address) }
-      .sorted { $0.name < $1.name }
+    vulnerabilities = Self.vulnerabilities(in: kernel)
     spectreV2 = vulnerabilities.first { $0.name == "spectre_v2" }
   }
-
-  private static let showPrefix = "cpu_show_"
 
   /// The chain, as far as the image has it.
   private static func chain(
