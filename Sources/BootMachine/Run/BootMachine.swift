@@ -45,7 +45,8 @@ public struct BootMachine: ~Copyable {
     let reader = OutcomeReader(program: program, state: machine.state, aftermath: aftermath)
     var result = reader.result(failure: failure, processor: request.processor)
     if request.wantsTrace {
-      result.outcome.trace = reader.trace(blocks: bootTrace, sequence: result.sequence)
+      result.outcome.trace = reader.trace(
+        blocks: bootTrace, sequence: result.sequence, siteTexts: aftermath.sites.map { text($0) })
     }
     return result
   }
@@ -124,6 +125,16 @@ public struct BootMachine: ~Copyable {
       return PatchedSequenceSite(
         planned: planned, bytes: Array(bytes),
         target: functions.target(ofCode: bytes, at: planned.address, decoder))
+    }
+  }
+
+  /// A patched site's code in words.
+  private func text(_ site: PatchedSequenceSite) -> String {
+    let kernel = program.kernel
+    return site.bytes.withUnsafeBytes { bytes in
+      decoder.text(of: bytes, at: site.planned.address) { instruction in
+        instruction.target.map(kernel.describe)
+      }
     }
   }
 

@@ -3,7 +3,9 @@ internal import Mitigation
 
 extension OutcomeReader {
   /// Everything the boot showed, for `--explain`.
-  func trace(blocks: [BlockRun], sequence: SequenceVariant?) -> Trace {
+  func trace(
+    blocks: [BlockRun], sequence: SequenceVariant?, siteTexts: [String]
+  ) -> Trace {
     let kernel = program.kernel
     var trace = Trace()
     var seen: Set<UInt64> = []
@@ -25,10 +27,11 @@ extension OutcomeReader {
     trace.staticCalls = state.staticCalls.map {
       StaticCallUpdate(key: kernel.describe($0.key), target: kernel.describe($0.target))
     }
-    trace.sites = aftermath.sites.map { site in
+    trace.sites = zip(aftermath.sites, siteTexts).map { site, text in
       PatchedSite(
         entryPoint: site.planned.site.entryPoint, address: site.planned.site.address.value,
-        symbol: site.planned.symbol, bytes: HexBytes(site.bytes), runsSequence: site.target != nil)
+        symbol: site.planned.symbol, bytes: HexBytes(site.bytes), text: text,
+        runsSequence: site.target != nil)
     }
     trace.sequence = sequence
     trace.blocks = state.blocks

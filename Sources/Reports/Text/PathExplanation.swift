@@ -50,10 +50,16 @@ extension Page {
       heading("CPUID answers")
       table(
         header: ["leaf", "subleaf", "eax", "ebx", "ecx", "edx"],
-        trace.cpuid.map { access in
-          [access.leaf, access.subleaf, access.eax, access.ebx, access.ecx, access.edx].map {
-            Cell($0.description)
-          }
+        leafRuns(trace.cpuid).map { run in
+          let first = run[run.startIndex]
+          let leaves =
+            run.count == 1
+            ? first.leaf.description
+            : "\(first.leaf) … \(run[run.endIndex - 1].leaf) (\(run.count))"
+          return [Cell(leaves)]
+            + [first.subleaf, first.eax, first.ebx, first.ecx, first.edx].map {
+              Cell($0.description)
+            }
         })
     }
     if !trace.msrs.isEmpty {
@@ -94,6 +100,28 @@ extension Page {
     guard !lines.isEmpty else { return }
     heading(title)
     for text in lines { paragraph(text, style: style) }
+  }
+}
+
+/// Queries in their order, with neighbours that got the same answer put together: a search for a
+/// hypervisor's signature asks 256 leaves (cpuid_base_hypervisor(), arch/x86/include/asm/cpuid/api.h).
+private func leafRuns(_ queries: [CPUIDAccess]) -> [ArraySlice<CPUIDAccess>] {
+  var runs: [ArraySlice<CPUIDAccess>] = []
+  for index in queries.indices {
+    if let last = runs.last?.last, last.hasAnswer(of: queries[index]), let run = runs.last {
+      runs[runs.count - 1] = queries[run.startIndex...index]
+    } else {
+      runs.append(queries[index...index])
+    }
+  }
+  return runs
+}
+
+extension CPUIDAccess {
+  fileprivate func hasAnswer(of other: CPUIDAccess) -> Bool {
+    var same = other
+    same.leaf = leaf
+    return same == self
   }
 }
 
