@@ -8,14 +8,17 @@ internal import Mitigation
 public struct BootMachine: ~Copyable {
   let program: BootProgram
   let machine: Machine
-  let decoder: Decoder
   var variants = VariantCache()
 
   public init(_ program: BootProgram) throws(MachineError) {
-    let decoder = try MachineError.wrapping { () throws(DecoderError) in try Decoder() }
     machine = try Machine(program.image)
     self.program = program
-    self.decoder = decoder
+  }
+
+  deinit { program.add(machine.state.seen.blocks) }
+
+  private var decoder: Decoder {
+    _read { yield machine.state.decoder }
   }
 
   /// Boots the image as far as its decision, lets it patch its sites, and runs what it chose.

@@ -1,6 +1,7 @@
 public import Alternatives
 public import KernelImage
 public import Mitigation
+internal import Synchronization
 
 /// An image made ready to boot in the emulator, with the sites whose fate is wanted: what all its
 /// machines share.
@@ -18,6 +19,7 @@ public final class BootProgram: Sendable {
   let staticCallKeys: [UInt64: EntryPoint]
   /// X86_FEATURE_FRED; nil if the kernel does not know it.
   let fredFeature: Int?
+  private let ran = Mutex<[UInt64: UInt32]>([:])
 
   /// - Throws: if the image lacks what no boot path can do without, or there is no memory.
   public init(
@@ -34,6 +36,18 @@ public final class BootProgram: Sendable {
       kernel, functions: functions, table: table, sites: sites,
       moduleArea: image.pristine.map.modules)
     capabilities = try Capabilities.located(in: image)
+  }
+
+  /// What ran on any path so far, of machines that are done.
+  public var coverage: Coverage {
+    ran.withLock { blocks in Coverage(blocks.map { BlockRun(address: $0.key, size: $0.value) }) }
+  }
+
+  /// Adds what a machine ran.
+  func add(_ blocks: [BlockRun]) {
+    ran.withLock { ran in
+      for block in blocks { ran[block.address] = max(ran[block.address] ?? 0, block.size) }
+    }
   }
 
   var plan: BootPlan { image.plan }

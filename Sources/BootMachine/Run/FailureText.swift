@@ -26,6 +26,10 @@ extension Failure {
     case .astray(let function, let at): return "\(function) ended at \(place(at))"
     case .unhandledFault(let at):
       return "an MSR access raised #GP that the kernel does not handle, at \(place(at))"
+    case .native(let access, let at):
+      return "\(access.mnemonic) that the exception table does not list, at \(place(at))"
+    case .port(let port, let at):
+      return "I/O port \(hexadecimal(UInt64(port))) was read at \(place(at))"
     }
   }
 }

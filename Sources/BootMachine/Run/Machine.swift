@@ -15,7 +15,7 @@ struct Machine: ~Copyable {
   init(_ image: BootImage) throws(MachineError) {
     let memory = try GuestMemory(image.pristine)
     let engine = try Engine()
-    let state = MachineState(plan: image.plan, memory: memory)
+    let state = try MachineState(plan: image.plan, memory: memory)
     let map = memory.map
     for area in map.areas { try engine.map(memory.host(area), at: area.guest) }
     engine.writeGDT(base: map.descriptors.guest, limit: 0x7f)
