@@ -52,6 +52,14 @@ public final class BootProgram: Sendable {
 
   var plan: BootPlan { image.plan }
 
+  /// The address of `boot_cpu_data.x86_capability`; nil if that is not known.
+  public var capabilitiesAddress: UInt64? { capabilities?.address }
+
+  /// The last function of the chain, and the one at whose entry it stops.
+  public var decision: (function: UInt64, stop: UInt64)? {
+    plan.chain.last.flatMap { last in last.until.map { (last.address, $0) } }
+  }
+
   /// The functions that are called on every path, in order.
   public var chain: [String] { plan.chain.map(\.name) }
 

@@ -74,8 +74,8 @@ struct SeenBlocks: ~Copyable {
     let offset = block.address &- start
     guard offset < count else { return }
     let byte = Int(offset >> 3)
-    let mask = 1 << UInt8(offset & 7)
-    bits.storeBytes(of: bits.load(fromByteOffset: byte, as: UInt8.self) | mask, toByteOffset: byte, as: UInt8.self)
+    let known = bits.load(fromByteOffset: byte, as: UInt8.self)
+    bits.storeBytes(of: known | 1 << UInt8(offset & 7), toByteOffset: byte, as: UInt8.self)
     blocks.append(block)
   }
 }

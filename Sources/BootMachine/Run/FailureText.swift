@@ -1,4 +1,4 @@
-internal import KernelImage
+public import KernelImage
 internal import Mitigation
 
 extension Failure {
@@ -36,7 +36,7 @@ extension Failure {
 
 extension KernelImage {
   /// An address as people read it: the nearest symbol and the offset from it.
-  func describe(_ address: UInt64) -> String {
+  public func describe(_ address: UInt64) -> String {
     guard let (name, offset) = symbols.nearest(to: address) else { return hexadecimal(address) }
     return offset == 0 ? name : "\(name)+\(hexadecimal(offset))"
   }

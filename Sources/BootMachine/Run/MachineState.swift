@@ -34,6 +34,8 @@ final class MachineState {
   var staticCalls: [(key: UInt64, target: UInt64)] = []
   var skipped: Set<Int> = []
   var randomNumbers: UInt64 = 0
+  /// How much of the stack belongs to a call that is to go on later, in bytes.
+  var reservedStack: UInt64 = 0
 
   /// What this machine ever ran; `reset` leaves it alone.
   var seen: SeenBlocks
@@ -57,6 +59,7 @@ final class MachineState {
   func reset() {
     stop = nil
     blocks = 0
+    reservedStack = 0
     cpuidQueries.removeAll(keepingCapacity: true)
     msrAccesses.removeAll(keepingCapacity: true)
     log.removeAll(keepingCapacity: true)
