@@ -23,6 +23,13 @@ static inline uc_err bhb_hook_cpuid(uc_engine *uc, uc_hook *hook, bhb_cpuid_call
                      UC_X86_INS_CPUID);
 }
 
+// UC_HOOK_INSN on IN and OUT.
+static inline uc_err bhb_hook_port_read(uc_engine *uc, uc_hook *hook, uc_cb_insn_in_t callback,
+                                        void *user) {
+  return uc_hook_add(uc, hook, UC_HOOK_INSN, (void *)callback, user, (uint64_t)1, (uint64_t)0,
+                     UC_X86_INS_IN);
+}
+
 // UC_HOOK_INSN_INVALID: instructions this CPU model does not know.
 static inline uc_err bhb_hook_invalid(uc_engine *uc, uc_hook *hook, uc_cb_hookinsn_invalid_t callback,
                                       void *user) {

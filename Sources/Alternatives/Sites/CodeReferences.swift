@@ -6,7 +6,7 @@ extension SiteFinder {
   func references(_ decoder: borrowing Decoder) -> [FoundSite] {
     var sites: [FoundSite] = []
     for function in functions.functions {
-      for (bytes, address) in code() {
+      for (bytes, address) in kernel.code {
         let scan = ReferenceScan(bytes, at: address, target: function.address)
         for offset in scan.displacements {
           sites += reference(
@@ -19,23 +19,6 @@ extension SiteFinder {
       }
     }
     return jitOnce(sites)
-  }
-
-  /// The code of the image, except replacements, which are not run where they lie.
-  private func code() -> [(bytes: UnsafeRawBufferPointer, address: UInt64)] {
-    let isWritable: UInt64 = 1  // SHF_WRITE
-    let sections = kernel.sections.filter {
-      $0.isLoaded && $0.isExecutable && $0.flags & isWritable == 0
-        && $0.name != ".altinstr_replacement"
-    }
-    guard sections.isEmpty else {
-      return sections.compactMap { section in
-        kernel.contents(of: section).map { ($0, section.address) }
-      }
-    }
-    return kernel.segments.filter(\.isExecutable).compactMap { segment in
-      kernel.bytes(at: segment.address, count: segment.fileSize).map { ($0, segment.address) }
-    }
   }
 
   /// A displacement that reaches the sequence: a direct call or jump, or the JIT's rip-relative

@@ -29,6 +29,7 @@ struct BootPlan: Sendable {
   let bugs: BugTable
   let skipped: [Substitutions.SkippedInstruction]
   let architecturalMSRs: [Substitutions.ArchitecturalMSR]
+  let ports: [Substitutions.Port]
 
   let commandLine: UInt64
   /// The size of `boot_command_line`, in bytes (COMMAND_LINE_SIZE).
@@ -76,6 +77,7 @@ struct BootPlan: Sendable {
     bugs = BugTable(kernel)
     skipped = substitutions.skippedInstructions
     architecturalMSRs = substitutions.msrs
+    ports = substitutions.ports
     commandLine = try required("boot_command_line")
     commandLineCapacity =
       symbols.end(of: commandLine).map { [commandLine] in Int(min($0 &- commandLine, 2048)) } ?? 256

@@ -12,6 +12,8 @@ struct PlannedSite: Sendable {
   /// The site's entries in the table, in its order; none for a call in the code itself.
   var entries: [UInt64]
   var symbol: String
+
+  var isModule: Bool { site.image != SitePlan.vmlinux }
 }
 
 /// The sites and functions of an image that the machine patches and runs after the decision.

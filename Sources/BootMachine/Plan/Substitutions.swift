@@ -44,6 +44,13 @@ struct Substitutions: Sendable, Decodable {
     }
   }
 
+  /// An I/O port whose value has no bearing here.
+  struct Port: Sendable, Decodable {
+    var port: Hex32
+    var value: Hex32
+    var reason: String
+  }
+
   /// Functions that return at once.
   var stubs: [Named]
   /// Functions that print a line of the kernel's log.
@@ -56,12 +63,13 @@ struct Substitutions: Sendable, Decodable {
   var staticCalls: [Named]
   var skippedInstructions: [SkippedInstruction]
   var msrs: [ArchitecturalMSR]
+  var ports: [Port]
 
   enum CodingKeys: String, CodingKey {
     case stubs, printk, warnings, panics
     case staticCalls = "static_calls"
     case skippedInstructions = "skipped_instructions"
-    case msrs
+    case msrs, ports
   }
 
   static func builtIn() throws(MachineError) -> Substitutions {

@@ -8,15 +8,14 @@ internal import Mitigation
 public struct BootMachine: ~Copyable {
   let program: BootProgram
   let machine: Machine
-  let decoder: Decoder
   var variants = VariantCache()
 
   public init(_ program: BootProgram) throws(MachineError) {
-    let decoder = try MachineError.wrapping { () throws(DecoderError) in try Decoder() }
     machine = try Machine(program.image)
     self.program = program
-    self.decoder = decoder
   }
+
+  deinit { program.add(machine.state.seen.blocks) }
 
   /// Boots the image as far as its decision, lets it patch its sites, and runs what it chose.
   ///
@@ -30,20 +29,15 @@ public struct BootMachine: ~Copyable {
     machine.state.isTracing = false
     // All the rest shows what the decision led to. What boot code did is settled by now.
     var aftermath = Aftermath(log: machine.state.log, msrs: machine.state.msrAccesses)
-    if failure == nil {
-      aftermath.capabilities = readCapabilities()
-      failure = show(program.plan.spectreV2, into: &aftermath.sysfs)
-    }
-    if failure == nil, request.wantsVulnerabilities {
-      failure = showAll(into: &aftermath.vulnerabilities)
-    }
+    let paused = failure == nil && !request.late.isEmpty ? machine.pause() : nil
+    if failure == nil { failure = readState(request, &aftermath) }
     if failure == nil { failure = patch() }
-    if failure == nil {
-      aftermath.sites = patchedSites()
-      failure = runSequences(&aftermath)
-    }
+    if failure == nil { failure = readSites(&aftermath) }
+    var late: LateResult?
+    if failure == nil, let paused { late = runLate(request, after: paused, &aftermath) }
     let reader = OutcomeReader(program: program, state: machine.state, aftermath: aftermath)
     var result = reader.result(failure: failure, processor: request.processor)
+    result.late = late
     if request.wantsTrace {
       result.outcome.trace = reader.trace(
         blocks: bootTrace, sequence: result.sequence, siteTexts: aftermath.sites.map { text($0) })
@@ -58,7 +52,20 @@ public struct BootMachine: ~Copyable {
     return nil
   }
 
-  private func readCapabilities() -> [UInt32]? {
+  /// Reads off what the kernel decided: its features, and what it says of itself.
+  func readState(_ request: BootRequest, _ aftermath: inout Aftermath) -> Failure? {
+    aftermath.capabilities = readCapabilities()
+    if let failure = show(program.plan.spectreV2, into: &aftermath.sysfs) { return failure }
+    return request.wantsVulnerabilities ? showAll(into: &aftermath.vulnerabilities) : nil
+  }
+
+  /// Reads off what the sites run, and runs it.
+  mutating func readSites(_ aftermath: inout Aftermath) -> Failure? {
+    aftermath.sites = patchedSites()
+    return runSequences(&aftermath)
+  }
+
+  func readCapabilities() -> [UInt32]? {
     guard let capabilities = program.capabilities,
       let bytes = machine.memory.bytes(
         at: capabilities.address, count: capabilities.words * MemoryLayout<UInt32>.size)
@@ -91,26 +98,42 @@ public struct BootMachine: ~Copyable {
 
   /// Lets the kernel's own code patch the sites, the sequence's counts and its returns.
   private func patch() -> Failure? {
-    let plan = program.plan
-    let sites = program.sites
-    for (address, bytes) in sites.moduleBytes where !machine.memory.write(bytes, at: address) {
-      return .missing("a module's site does not fit into the guest")
+    if let failure = patch(program.sites.inside) { return failure }
+    for site in program.sites.sites where !site.isModule {
+      if let failure = patch(site.entries) { return failure }
     }
-    if let function = plan.applyAlternatives {
-      let call = BootPlan.Call(name: "apply_alternatives", address: function)
-      for entry in sites.inside + sites.sites.flatMap(\.entries) {
-        let end = entry &+ UInt64(sites.entrySize)
-        if let failure = machine.call(call, [entry, end]) { return failure }
+    if let failure = patchModules() { return failure }
+    // Kernels without return thunks have neither the function nor the table.
+    guard let function = program.plan.applyReturns else { return nil }
+    let call = BootPlan.Call(name: "apply_returns", address: function)
+    for place in program.sites.returns {
+      if let failure = machine.call(call, [place, place &+ 4]) { return failure }
+    }
+    return nil
+  }
+
+  /// Lays the sites of modules out and patches them, as the kernel does when it loads one.
+  func patchModules() -> Failure? {
+    for (address, bytes) in program.sites.moduleBytes {
+      guard machine.memory.write(bytes, at: address) else {
+        return .missing("a module's site does not fit into the guest")
       }
-    } else if !sites.sites.isEmpty {
+    }
+    for site in program.sites.sites where site.isModule {
+      if let failure = patch(site.entries) { return failure }
+    }
+    return nil
+  }
+
+  private func patch(_ entries: [UInt64]) -> Failure? {
+    guard !entries.isEmpty else { return nil }
+    guard let function = program.plan.applyAlternatives else {
       return .missing("the image has no symbol apply_alternatives")
     }
-    // Kernels without return thunks have neither the function nor the table.
-    if let function = plan.applyReturns {
-      let call = BootPlan.Call(name: "apply_returns", address: function)
-      for place in sites.returns {
-        if let failure = machine.call(call, [place, place &+ 4]) { return failure }
-      }
+    let call = BootPlan.Call(name: "apply_alternatives", address: function)
+    for entry in entries {
+      let end = entry &+ UInt64(program.sites.entrySize)
+      if let failure = machine.call(call, [entry, end]) { return failure }
     }
     return nil
   }
@@ -124,7 +147,7 @@ public struct BootMachine: ~Copyable {
       }
       return PatchedSequenceSite(
         planned: planned, bytes: Array(bytes),
-        target: functions.target(ofCode: bytes, at: planned.address, decoder))
+        target: functions.target(ofCode: bytes, at: planned.address, machine.state.decoder))
     }
   }
 
@@ -186,7 +209,7 @@ public struct BootMachine: ~Copyable {
     return .success(
       variants.variant(of: state.trace, code: code.map { Array($0) } ?? []) {
         let run = SequenceRun(
-          state.trace, end: call.until ?? stop.lowerBound, site: site, decoder: decoder,
+          state.trace, end: call.until ?? stop.lowerBound, site: site, decoder: state.decoder,
           code: { machine.memory.bytes(at: $0, count: $1).map { Array($0) } })
         return run.variant(of: function, selectedBy: "boot path")
       })

@@ -1,6 +1,7 @@
 public import Alternatives
 public import KernelImage
 public import Mitigation
+internal import Synchronization
 
 /// An image made ready to boot in the emulator, with the sites whose fate is wanted: what all its
 /// machines share.
@@ -20,6 +21,7 @@ public final class BootProgram: Sendable {
   let jitGuards: JITGuards?
   /// X86_FEATURE_FRED; nil if the kernel does not know it.
   let fredFeature: Int?
+  private let ran = Mutex<[UInt64: UInt32]>([:])
 
   /// - Throws: if the image lacks what no boot path can do without, or there is no memory.
   public init(
@@ -40,7 +42,27 @@ public final class BootProgram: Sendable {
     capabilities = try Capabilities.located(in: image)
   }
 
+  /// What ran on any path so far, of machines that are done.
+  public var coverage: Coverage {
+    ran.withLock { blocks in Coverage(blocks.map { BlockRun(address: $0.key, size: $0.value) }) }
+  }
+
+  /// Adds what a machine ran.
+  func add(_ blocks: [BlockRun]) {
+    ran.withLock { ran in
+      for block in blocks { ran[block.address] = max(ran[block.address] ?? 0, block.size) }
+    }
+  }
+
   var plan: BootPlan { image.plan }
+
+  /// The address of `boot_cpu_data.x86_capability`; nil if that is not known.
+  public var capabilitiesAddress: UInt64? { capabilities?.address }
+
+  /// The last function of the chain, and the one at whose entry it stops.
+  public var decision: (function: UInt64, stop: UInt64)? {
+    plan.chain.last.flatMap { last in last.until.map { (last.address, $0) } }
+  }
 
   /// The functions that are called on every path, in order.
   public var chain: [String] { plan.chain.map(\.name) }

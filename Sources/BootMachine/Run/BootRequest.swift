@@ -9,15 +9,18 @@ public struct BootRequest: Sendable {
   public var wantsTrace: Bool
   /// Whether the outcome is to hold the lines of all vulnerability files.
   public var wantsVulnerabilities: Bool
+  /// What to run behind the decision.
+  public var late: [LateStep]
 
   public init(
     processor: Processor, commandLine: String, wantsTrace: Bool = false,
-    wantsVulnerabilities: Bool = false
+    wantsVulnerabilities: Bool = false, late: [LateStep] = []
   ) {
     self.processor = processor
     self.commandLine = commandLine
     self.wantsTrace = wantsTrace
     self.wantsVulnerabilities = wantsVulnerabilities
+    self.late = late
   }
 }
 
@@ -27,6 +30,8 @@ public struct BootResult: Sendable, Hashable {
   public var entryPoints: [EntryPoint: EntryPointOutcome]
   /// The sequence as it would run after this boot; nil if the image has none.
   public var sequence: SequenceVariant?
+  /// What running the late steps changed; nil if there were none, or the path did not get there.
+  public var late: LateResult?
 
   public init(
     outcome: Outcome, entryPoints: [EntryPoint: EntryPointOutcome], sequence: SequenceVariant?

@@ -1,4 +1,4 @@
-internal import KernelImage
+public import KernelImage
 internal import Mitigation
 
 extension Failure {
@@ -26,13 +26,17 @@ extension Failure {
     case .astray(let function, let at): return "\(function) ended at \(place(at))"
     case .unhandledFault(let at):
       return "an MSR access raised #GP that the kernel does not handle, at \(place(at))"
+    case .native(let access, let at):
+      return "\(access.mnemonic) that the exception table does not list, at \(place(at))"
+    case .port(let port, let at):
+      return "I/O port \(hexadecimal(UInt64(port))) was read at \(place(at))"
     }
   }
 }
 
 extension KernelImage {
   /// An address as people read it: the nearest symbol and the offset from it.
-  func describe(_ address: UInt64) -> String {
+  public func describe(_ address: UInt64) -> String {
     guard let (name, offset) = symbols.nearest(to: address) else { return hexadecimal(address) }
     return offset == 0 ? name : "\(name)+\(hexadecimal(offset))"
   }

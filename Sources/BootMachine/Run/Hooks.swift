@@ -13,6 +13,8 @@ extension MachineState {
     let user = Unmanaged.passUnretained(self).toOpaque()
     var hook: uc_hook = 0
     try Engine.check(bhb_hook_cpuid(engine.handle, &hook, onCPUID, user), "a hook on CPUID")
+    try Engine.check(
+      bhb_hook_port_read(engine.handle, &hook, onPortRead, user), "a hook on I/O ports")
     try Engine.check(bhb_hook_block(engine.handle, &hook, onBlock, user), "a hook on blocks")
     try Engine.check(
       bhb_hook_invalid(engine.handle, &hook, onInvalid, user), "a hook on unknown instructions")
@@ -66,10 +68,23 @@ private func onBlock(
 ) {
   guard let state = MachineState.of(user) else { return }
   state.blocks += 1
+  if state.seen.isNew(address), let failure = state.meet(BlockRun(address: address, size: size)) {
+    return state.halt(engine, .failed(failure))
+  }
   if state.isTracing { state.trace.append(BlockRun(address: address, size: size)) }
   if state.blocks > MachineState.blockLimit {
     state.halt(engine, .failed(.blockLimit(at: address)))
   }
+}
+
+private func onPortRead(
+  _ engine: OpaquePointer?, _ port: UInt32, _ size: Int32, _ user: UnsafeMutableRawPointer?
+) -> UInt32 {
+  guard let state = MachineState.of(user) else { return 0 }
+  let port = UInt16(truncatingIfNeeded: port)
+  if let value = state.readPort(port) { return value }
+  state.halt(engine, .failed(.port(port, at: register(engine, UC_X86_REG_RIP))))
+  return 0
 }
 
 private func onCode(

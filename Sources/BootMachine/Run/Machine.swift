@@ -15,7 +15,7 @@ struct Machine: ~Copyable {
   init(_ image: BootImage) throws(MachineError) {
     let memory = try GuestMemory(image.pristine)
     let engine = try Engine()
-    let state = MachineState(plan: image.plan, memory: memory)
+    let state = try MachineState(plan: image.plan, memory: memory)
     let map = memory.map
     for area in map.areas { try engine.map(memory.host(area), at: area.guest) }
     engine.writeGDT(base: map.descriptors.guest, limit: 0x7f)
@@ -61,7 +61,8 @@ struct Machine: ~Copyable {
     let map = memory.map
     let end = function.until ?? map.stop.guest
     // 8 below a multiple of 16, as after a CALL (System V AMD64 ABI, 3.2.2).
-    let stack = map.stack.guest + UInt64(map.stack.size) - 0x1000 - stackDepth - 8
+    let depth = max(stackDepth, state.reservedStack)
+    let stack = map.stack.guest + UInt64(map.stack.size) - 0x1000 - depth - 8
     guard memory.write(map.stop.guest, at: stack) else {
       return .astray(function: function.name, at: stack)
     }
@@ -69,6 +70,28 @@ struct Machine: ~Copyable {
     engine.write(UC_X86_REG_RBP, 0)
     for (register, value) in zip(argumentRegisters, arguments) { engine.write(register, value) }
     return run(from: function.address, until: end, name: function.name, stackDepth: stackDepth)
+  }
+
+  /// Remembers the call that has just reached its `until`, and keeps its stack from others.
+  func pause() -> PausedCall {
+    let top = memory.map.stack.guest + UInt64(memory.map.stack.size)
+    let stack = engine.read(UC_X86_REG_RSP)
+    state.reservedStack = (top &- stack &+ 0x1000) & ~0xfff
+    return PausedCall(stack: stack, registers: generalRegisters.map { engine.read($0) })
+  }
+
+  /// Goes on with a paused call as if the function at whose entry it stopped had returned.
+  ///
+  /// - Returns: why it did not get to its end; nil if it did.
+  func resume(_ paused: PausedCall, name: String) -> Failure? {
+    guard let next = memory.read(UInt64.self, at: paused.stack) else {
+      return .astray(function: name, at: paused.stack)
+    }
+    for (register, value) in zip(generalRegisters, paused.registers) {
+      engine.write(register, value)
+    }
+    engine.write(UC_X86_REG_RSP, paused.stack &+ 8)
+    return run(from: next, until: memory.map.stop.guest, name: name, stackDepth: 0)
   }
 
   private func run(
@@ -133,6 +156,13 @@ struct Machine: ~Copyable {
     engine.write(UC_X86_REG_RFLAGS, flags)
     return .success(next)
   }
+}
+
+/// A call that stopped at the entry of a function that it called.
+struct PausedCall {
+  var stack: UInt64
+  /// In the order of `generalRegisters`.
+  var registers: [UInt64]
 }
 
 /// The registers of an engine as they were at one moment (`uc_context`).

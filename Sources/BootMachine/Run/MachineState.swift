@@ -1,3 +1,4 @@
+internal import Alternatives
 internal import CUnicorn
 internal import Mitigation
 
@@ -17,6 +18,7 @@ final class MachineState {
   let plan: BootPlan
   let map: AddressMap
   let arena: UnsafeMutableRawPointer
+  let decoder: Decoder
 
   // Inputs of the path.
   var cpuid = CPUIDTable()
@@ -32,6 +34,11 @@ final class MachineState {
   var staticCalls: [(key: UInt64, target: UInt64)] = []
   var skipped: Set<Int> = []
   var randomNumbers: UInt64 = 0
+  /// How much of the stack belongs to a call that is to go on later, in bytes.
+  var reservedStack: UInt64 = 0
+
+  /// What this machine ever ran; `reset` leaves it alone.
+  var seen: SeenBlocks
 
   // The trace of basic blocks, when one is wanted.
   var isTracing = false
@@ -40,7 +47,9 @@ final class MachineState {
   /// More than ten times what the longest path of a real kernel takes.
   static let blockLimit = 2_000_000
 
-  init(plan: BootPlan, memory: borrowing GuestMemory) {
+  init(plan: BootPlan, memory: borrowing GuestMemory) throws(MachineError) {
+    seen = try SeenBlocks(memory.map.image)
+    decoder = try MachineError.wrapping { () throws(DecoderError) in try Decoder() }
     self.plan = plan
     hooks = HookTable(plan)
     map = memory.map
@@ -50,6 +59,7 @@ final class MachineState {
   func reset() {
     stop = nil
     blocks = 0
+    reservedStack = 0
     cpuidQueries.removeAll(keepingCapacity: true)
     msrAccesses.removeAll(keepingCapacity: true)
     log.removeAll(keepingCapacity: true)
@@ -145,4 +155,7 @@ enum Failure: Hashable, Sendable {
   case engine(String, at: UInt64)
   case astray(function: String, at: UInt64)
   case unhandledFault(at: UInt64)
+  /// An instruction that reads the emulator's own state.
+  case native(NativeAccess, at: UInt64)
+  case port(UInt16, at: UInt64)
 }

@@ -78,20 +78,30 @@ public struct Inspector: Sendable {
     _ matrix: Matrix, _ analysis: StaticAnalysis, _ kernel: KernelImage,
     _ report: inout ImageReport
   ) {
-    let results: [BootResult]
+    var results: [BootResult]
+    var late: LateFindings?
     do {
       let program = try BootProgram(kernel, analysis)
       report.stubs = program.stubs
       results = runner.results(matrix.rows, of: program)
+      let code = try LateCode(program, analysis)
+      if !code.steps.isEmpty {
+        results = runner.results(matrix.rows, of: program, late: code.steps)
+      }
+      late = LateFindings(code, program, analysis, zip(matrix.rows, results).map { ($0.path, $1) })
     } catch {
       results = matrix.rows.map { row in
         .undetermined(
-          error.description,
+          "\(error)",
           Evidence(given: row.processor.given, derived: row.processor.derived))
       }
     }
     report.paths = zip(matrix.rows, results).map { row, result in
       JudgedPath(path: row.path, outcome: result.outcome, entryPoints: result.entryPoints)
+    }
+    if let late {
+      report.findings += late.findings
+      report.notes += late.notes
     }
     report.addVariants(results)
     report.addUndetermined()

@@ -16,11 +16,13 @@ public struct PathRunner: Sendable {
     self.wantsVulnerabilities = wantsVulnerabilities
   }
 
-  /// The results in the order of the rows.
+  /// The results in the order of the rows, with `late` run behind the decision.
   ///
   /// Each thread builds a machine of its own and runs it to the end: an emulator belongs to the
   /// thread that made it, and must not block the cooperative pool.
-  public func results(_ rows: [Matrix.Row], of program: BootProgram) -> [BootResult] {
+  public func results(
+    _ rows: [Matrix.Row], of program: BootProgram, late: [LateStep] = []
+  ) -> [BootResult] {
     let next = Atomic(0)
     let results = Mutex([BootResult?](repeating: nil, count: rows.count))
     let workers = min(jobs, max(1, rows.count))
@@ -30,7 +32,7 @@ public struct PathRunner: Sendable {
       while true {
         let index = next.add(1, ordering: .relaxed).oldValue
         guard index < rows.count else { return }
-        let result = worker.run(rows[index], line: line, self)
+        let result = worker.run(rows[index], line: line, self, late: late)
         results.withLock { $0[index] = result }
       }
     }
@@ -60,13 +62,14 @@ private struct Worker: ~Copyable {
   }
 
   mutating func run(
-    _ row: Matrix.Row, line: EffectiveCommandLine, _ options: PathRunner
+    _ row: Matrix.Row, line: EffectiveCommandLine, _ options: PathRunner, late: [LateStep]
   ) -> BootResult {
     let evidence = Evidence(given: row.processor.given, derived: row.processor.derived)
     if let reason = row.environment.unsupported { return .undetermined(reason, evidence) }
     let request = BootRequest(
       processor: row.processor, commandLine: line.text(for: row.commandLine),
-      wantsTrace: options.wantsTrace, wantsVulnerabilities: options.wantsVulnerabilities)
+      wantsTrace: options.wantsTrace, wantsVulnerabilities: options.wantsVulnerabilities,
+      late: late)
     do {
       guard let result = try machine?.run(request) else { return .undetermined(failure, evidence) }
       return result
