@@ -48,6 +48,9 @@ public struct Matrix: Sendable {
   /// The contract that the statements were made through; nil if only silence is in the matrix.
   public let contract: Contract?
 
+  /// Whether it has all kinds of paths, so that what happens on none of its rows happens nowhere.
+  public private(set) var isComplete = false
+
   /// The default matrix of `catalog`, or what `filter` asks for.
   ///
   /// By default: every processor on bare metal; the processors that stand for a generation in every
@@ -64,6 +67,7 @@ public struct Matrix: Sendable {
     var matrix = Matrix(catalog: catalog, contract: contract ?? catalog.contracts.first)
     if filter.isEmpty {
       try matrix.addDefaults()
+      matrix.isComplete = true
     } else {
       try matrix.addProduct(filter)
     }
