@@ -35,8 +35,17 @@ public struct PathFacts: Sendable, Hashable {
   /// The attack vectors that the user's command line switches off; never those that only a line of
   /// the build's does.
   public var switchedOff: Set<AttackVector> = []
+  /// Those that it switches off in kernels of some age; whether in this one shows in the outcome.
+  public var maybeSwitchedOff: Set<AttackVector> = []
+  /// Whether the user's command line speaks of this mitigation at all.
+  public var userSpeaksOfIt = false
 
   public init() {}
+
+  /// Whether the user switched off `vector`, to which an entry point with `outcome` belongs.
+  public func isSwitchedOff(_ vector: AttackVector, _ outcome: EntryPointOutcome) -> Bool {
+    switchedOff.contains(vector) || outcome.mechanism == .off && maybeSwitchedOff.contains(vector)
+  }
 
   /// Whether it is a guest as far as it can know: what it is judged by.
   public var isKnownGuest: Bool { isGuest && knowsItIsGuest }

@@ -126,7 +126,7 @@ extension Policy.Condition {
       && fits(showsBhiControl, facts.showsBHIControl) && fits(rrsba, facts.rrsba)
       && fits(hardwareControl, facts.hasHardwareControl) && fits(entryPoints, entryPoint)
       && fits(entersKernel, entryPoint.entersKernel)
-      && fits(vectorSwitchedOff, facts.switchedOff.contains(entryPoint.vector))
+      && fits(vectorSwitchedOff, facts.isSwitchedOff(entryPoint.vector, outcome))
       && fits(mechanism, outcome.mechanism)
   }
 }

@@ -16,6 +16,8 @@ public final class BootProgram: Sendable {
   let entryPoints: [EntryPoint]
   /// The keys of static calls that may run the sequence, by address.
   let staticCallKeys: [UInt64: EntryPoint]
+  /// What the BPF JIT does; nil if it does not refer to the sequence.
+  let jit: CompilerPlan?
   /// X86_FEATURE_FRED; nil if the kernel does not know it.
   let fredFeature: Int?
 
@@ -29,6 +31,7 @@ public final class BootProgram: Sendable {
     allSites = sites
     self.entryPoints = entryPoints
     self.staticCallKeys = staticCallKeys
+    jit = CompilerPlan(kernel, table: table, sites: sites)
     fredFeature = Capabilities.feature(named: "fred", in: kernel)
     self.sites = SitePlan(
       kernel, functions: functions, table: table, sites: sites,
@@ -42,7 +45,9 @@ public final class BootProgram: Sendable {
   public var chain: [String] { plan.chain.map(\.name) }
 
   /// What was left out of the usual chain, and why.
-  public var narrowed: [String] { plan.narrowed + sites.unreachable }
+  public var narrowed: [String] {
+    plan.narrowed + sites.unreachable + [jit?.narrowed].compactMap(\.self)
+  }
 
   /// What the machine does in place of the kernel, with reasons.
   public var stubs: [Substitution] { plan.stubs.map(\.substitution) }

@@ -88,6 +88,11 @@ struct OutcomeReader {
     for entryPoint in program.entryPoints {
       outcomes[entryPoint] = outcome(at: entryPoint)
     }
+    if let target = staticCall(at: .exitToUser), program.sites.functions.starting(at: target) == nil
+    {
+      // VMSCAPE is met by something else there, such as IBPB, which is no matter of the sequence.
+      outcomes[.exitToUser] = nil
+    }
     if usesFRED {
       for entryPoint in EntryPoint.replacedByFRED { outcomes[entryPoint] = nil }
     } else {
@@ -111,16 +116,21 @@ struct OutcomeReader {
     if usesHardware, entryPoint.entersKernel {
       return EntryPointOutcome(mechanism: .hardware, sequence: SelectedSequence.none)
     }
-    return EntryPointOutcome(mechanism: idleMechanism, sequence: SelectedSequence.none)
+    if entryPoint == .bpf, affected == true, program.jit?.feature == nil {
+      return EntryPointOutcome(mechanism: nil, sequence: nil)
+    }
+    return EntryPointOutcome(
+      mechanism: idleMechanism(at: entryPoint), sequence: SelectedSequence.none)
   }
 
-  /// What the BPF JIT would emit: it asks for the same features as the sites do.
+  /// What the BPF JIT would emit, by the features that it asks for.
   private var compiledCode: EntryPointOutcome? {
-    for site in program.allSites where site.kind == .jit {
-      guard let feature = site.feature, isSet(feature.number) == true else { continue }
-      return .running([aftermath.sequence?.sequenceClass])
+    guard let jit = program.jit, let feature = jit.feature, isSet(feature) == true else {
+      return nil
     }
-    return nil
+    var outcome = EntryPointOutcome.running([aftermath.sequence?.sequenceClass])
+    if jit.addsFenceInGuests, isSet(Capabilities.hypervisorBit) == true { outcome.mechanism = .ibhf }
+    return outcome
   }
 
   /// Where the last update of an entry point's static call directed it.
@@ -130,12 +140,18 @@ struct OutcomeReader {
   }
 
   /// What is the case where neither the sequence runs nor the hardware is told.
-  private var idleMechanism: Mechanism? {
-    // A kernel that does not know the bug has no code for it.
-    guard let affected else { return Mechanism.none }
-    guard affected else { return Mechanism.none }
+  private func idleMechanism(at entryPoint: EntryPoint) -> Mechanism? {
+    // A kernel that does not know the bug has no code for it; nor has this file's line anything to
+    // say of the way out.
+    guard affected == true, entryPoint.entersKernel else { return Mechanism.none }
     guard let claim else { return nil }
-    return claim.hasPrefix("Retpoline") ? .retpoline : .off
+    if claim.hasPrefix("Retpoline") { return .retpoline }
+    // "Vulnerable, KVM: SW loop": off for all but guests.
+    let isOff =
+      claim.hasPrefix("Vulnerable")
+      && !(entryPoint.vector == .guestToHost && claim.contains("KVM: SW loop"))
+    // Where the kernel means to clear the history and nothing here does it, code is missing.
+    return isOff ? .off : Mechanism.none
   }
 
   // MARK: Contradictions

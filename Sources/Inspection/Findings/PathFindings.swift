@@ -147,7 +147,7 @@ struct PathFindings {
       Finding(
         .falseClaim,
         "On \(count(paths.count, "boot path")) sysfs says "
-          + claims.sorted().map { "\"\($0)\"" }.joined(separator: " or ")
+          + abridged(claims.sorted().map { "\"\($0)\"" }, separator: " or ")
           + ", and what runs is inadequate.",
         paths: paths, locations: [locate("cpu_show_spectre_v2")].compactMap(\.self),
         followsFrom: Set(short.flatMap { $0.leaders.isEmpty ? [$0.rule] : $0.leaders }).sorted())
@@ -291,7 +291,7 @@ struct PathFindings {
 
   private func abridged(_ words: [String], separator: String = ", ") -> String {
     words.prefix(3).joined(separator: separator)
-      + (words.count > 3 ? "\(separator)and \(words.count - 3) more" : "")
+      + (words.count > 3 ? " and \(words.count - 3) more" : "")
   }
 }
 

@@ -63,7 +63,9 @@ struct Shortfall {
     let got =
       switch outcome.mechanism {
       case .sequence?: "the \(outcome.sequence?.rawValue ?? "unknown") sequence"
-      case .ibhf?: outcome.sequence == SelectedSequence.none ? "IBHF alone" : "a sequence and IBHF"
+      case .ibhf?:
+        outcome.sequence == SelectedSequence.none
+          ? "IBHF alone" : "the \(outcome.sequence?.rawValue ?? "unknown") sequence with IBHF"
       case .off?: "nothing (switched off)"
       case Mechanism.none?: "nothing"
       case .hardware?: "BHI_DIS_S"
@@ -107,15 +109,17 @@ struct ImageAbilities {
     if !hasSequence { return .noSequence }
     if path.isTakenForUnaffected(facts) { return .takenForUnaffected }
     switch outcome.mechanism {
-    case .off?: return facts.switchedOff.isEmpty ? .offByBuild : .choice
+    case .off?: return facts.userSpeaksOfIt ? .choice : .offByBuild
     case Mechanism.none?:
       return entryPointsWithSite.contains(entryPoint) ? .choice : .noSite
     default: break
     }
+    if outcome.required == .long, !hasLongSequence, outcome.sequence != .deficient {
+      return .noLongSequence
+    }
     switch outcome.sequence {
     case .deficient?: return .deficient
     case .short?:
-      if !hasLongSequence { return .noLongSequence }
       return mayRunLong ? .choice : .longNeverRuns
     default: return .choice
     }

@@ -15,7 +15,8 @@ struct SysfsClaim {
       // Without such a part all that is said is about Spectre v2 as a whole.
       if line.hasPrefix("Mitigation") {
         mitigated = Set(AttackVector.allCases)
-        words = String(parts.first ?? "")
+        // Before semicolons there were commas.
+        words = String(line.prefix { $0 != ";" && $0 != "," })
       }
       return
     }

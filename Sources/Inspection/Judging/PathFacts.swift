@@ -15,6 +15,8 @@ extension PathFacts {
     statement = row.path.statement
     showsBHIControl = processor.showsBHIControl
     switchedOff = row.commandLine.switchesOff
+    maybeSwitchedOff = row.commandLine.maySwitchOff
+    userSpeaksOfIt = row.commandLine.namesMitigation
     isNestedHypervisor = row.environment.isGuest && processor.showsVirtualization
     let control = outcome.evidence.specCtrl?.value ?? 0
     hasHardwareControl = control & SpecCtrl.disableBHI != 0

@@ -205,31 +205,3 @@ public struct Matrix: Sendable {
     DataError(file: "matrix", message: "no \(what) \(id)")
   }
 }
-
-extension MatrixCatalog {
-  /// The command line that the user wrote: by the name it has in the data, or named by itself.
-  ///
-  /// What it switches off is put together from the known lines whose words it contains; of an
-  /// option that is repeated the last one counts.
-  public func commandLine(writtenAs text: String) -> CommandLine {
-    let words = text.split { $0 == " " || $0 == "\t" || $0 == "\n" }.map(String.init)
-    let line = words.joined(separator: " ")
-    if var known = commandLines.first(where: { $0.line == line }) {
-      known.isLiteral = true
-      return known
-    }
-    var last: [Substring: String] = [:]
-    for word in words { last[word.prefix { $0 != "=" }] = word }
-    // An explicit option outlives the general one.
-    if last["spectre_bhi"] == "spectre_bhi=on" { last["mitigations"] = nil }
-    var switchesOff: Set<AttackVector> = []
-    for known in commandLines where last.values.contains(known.line) {
-      switchesOff.formUnion(known.switchesOff)
-    }
-    var given = CommandLine(
-      name: line.isEmpty ? "default" : line, line: text, switchesOff: switchesOff,
-      reason: "given by the user")
-    given.isLiteral = true
-    return given
-  }
-}
