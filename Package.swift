@@ -58,6 +58,6 @@ let package = Package(
       resources: [.embedInCode("Data")])
     + library("Alternatives", ["KernelImage", "Mitigation", "CCapstone"])
     + library("KernelImage", ["CElf", "CArchive", "CLzo", "CBpf"])
-    + library("Mitigation"),
+    + library("Mitigation", resources: [.embedInCode("Data")]),
   swiftLanguageModes: [.v6]
 )

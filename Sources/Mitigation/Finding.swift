@@ -75,10 +75,12 @@ public struct Finding: Sendable, Hashable, Codable {
   public var paths: [String]
   public var locations: [Location]
   public var advice: String
+  /// The rules whose findings on this image are its cause; empty for one that leads.
+  public var followsFrom: [RuleID]
 
   public init(
     id: RuleID, severity: Severity, message: String, paths: [String] = [],
-    locations: [Location] = [], advice: String
+    locations: [Location] = [], advice: String, followsFrom: [RuleID] = []
   ) {
     self.id = id
     self.severity = severity
@@ -86,5 +88,11 @@ public struct Finding: Sendable, Hashable, Codable {
     self.paths = paths
     self.locations = locations
     self.advice = advice
+    self.followsFrom = followsFrom
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case id, severity, message, paths, locations, advice
+    case followsFrom = "follows_from"
   }
 }

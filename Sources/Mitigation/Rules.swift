@@ -221,11 +221,11 @@ extension Finding {
   /// every silent guest gets the long sequence anyway).
   public init(
     _ id: RuleID, _ message: String, severity: Severity? = nil, paths: [String] = [],
-    locations: [Location] = []
+    locations: [Location] = [], followsFrom: [RuleID] = []
   ) {
     let rule = Rule.of(id)
     self.init(
       id: id, severity: severity ?? rule?.severity ?? .error, message: message, paths: paths,
-      locations: locations, advice: rule?.advice ?? "")
+      locations: locations, advice: rule?.advice ?? "", followsFrom: followsFrom)
   }
 }

@@ -54,7 +54,9 @@ struct ImageInput: ParsableArguments {
   }
 
   /// The inspector with what was given beside the images.
-  func inspector(matrix: Matrix?, runner: PathRunner) throws(ImageError) -> Inspector {
+  func inspector(
+    matrix: Matrix?, runner: PathRunner, policy: Policy?
+  ) throws(ImageError) -> Inspector {
     var members: [Artefact.Member] = []
     for path in modules {
       members.append(
@@ -64,7 +66,8 @@ struct ImageInput: ParsableArguments {
     if let systemMap {
       map = try named(systemMap) { path throws(ImageError) in try Artefact.openText(path: path) }
     }
-    return Inspector(matrix: matrix, runner: runner, modules: members, systemMap: map)
+    return Inspector(
+      matrix: matrix, runner: runner, policy: policy, modules: members, systemMap: map)
   }
 
   private func named(

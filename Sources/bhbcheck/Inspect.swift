@@ -11,6 +11,7 @@ struct Inspect: ParsableCommand {
       "Says which sequence an image holds, where it is used, and what each boot path selects.")
 
   @OptionGroup var input: ImageInput
+  @OptionGroup var judging: JudgingOptions
   @OptionGroup var output: OutputOptions
 
   @Flag(name: .customLong("static"), help: "Run no boot path: only what the image itself shows.")
@@ -20,16 +21,19 @@ struct Inspect: ParsableCommand {
   var jobs = 1
 
   func run() throws {
-    let matrix: Matrix?
     let inspector: Inspector
     do {
-      matrix = isStatic ? nil : try Matrix.standard(try MatrixCatalog.standard())
-      inspector = try input.inspector(matrix: matrix, runner: PathRunner(jobs: jobs))
+      let catalog = try MatrixCatalog.standard()
+      inspector = try input.inspector(
+        matrix: isStatic ? nil : try Matrix.standard(catalog), runner: PathRunner(jobs: jobs),
+        policy: try judging.policy(of: catalog))
     } catch let error as ImageError {
       Output.complain(error.description)
       throw error.exitStatus
     }
-    let report = Report(tool: BHBCheck.tool, images: input.artefacts().map(inspector.report))
+    let report = Report(
+      tool: BHBCheck.tool, policy: isStatic ? nil : judging.policy,
+      images: input.artefacts().map(inspector.report))
     switch output.format {
     case .json: try Output.write(try JSONReport.render(report))
     case .text:

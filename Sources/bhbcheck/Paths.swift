@@ -31,6 +31,7 @@ struct Paths: ParsableCommand {
   var sample: Sample?
 
   @OptionGroup var rows: RowOptions
+  @OptionGroup var judging: JudgingOptions
   @OptionGroup var output: OutputOptions
 
   @Option(name: .shortAndLong, help: "How many threads run boot paths.")
@@ -52,13 +53,17 @@ struct Paths: ParsableCommand {
       jobs: jobs, wantsTrace: explain, wantsVulnerabilities: vulnerabilities)
     let report: Report
     do {
-      let matrix = try rows.matrix()
+      let catalog = try MatrixCatalog.standard()
+      let matrix = try rows.matrix(catalog)
       let input = ImageInput(
         images: image, modules: modules, systemMap: systemMap, sample: sample)
-      let inspector = try input.inspector(matrix: matrix, runner: runner)
+      let inspector = try input.inspector(
+        matrix: matrix, runner: runner, policy: try judging.policy(of: catalog))
       let clock = ContinuousClock()
       let start = clock.now
-      report = Report(tool: BHBCheck.tool, images: input.artefacts().map(inspector.report))
+      report = Report(
+        tool: BHBCheck.tool, policy: judging.policy,
+        images: input.artefacts().map(inspector.report))
       if timing { Output.complain("\(matrix.rows.count) paths in \(clock.now - start)") }
     } catch let error as ImageError {
       Output.complain(error.description)
@@ -123,8 +128,7 @@ struct RowOptions: ParsableArguments {
       "What an undefined register does: fault, or read as a value.", valueName: "fault|value"))
   var msrDefault: MSRDefault?
 
-  func matrix() throws -> Matrix {
-    let catalog = try MatrixCatalog.standard()
+  func matrix(_ catalog: MatrixCatalog) throws -> Matrix {
     guard let cpuidDump else {
       guard msrs.isEmpty, msrDefault == nil else {
         throw ValidationError("--msr and --msr-default belong to --cpuid-dump")

@@ -106,7 +106,7 @@ struct MatrixTests {
     #expect(off("quiet mitigations=off") == both)
     #expect(off("spectre_bhi=off spectre_bhi=on quiet") == [])
     #expect(off("mitigations=off spectre_bhi=on quiet") == [])
-    #expect(off("quiet mitigations=auto;no_user_kernel") == [.userToKernel])
+    #expect(off("quiet mitigations=auto,no_user_kernel") == [.userToKernel])
     #expect(off("nospectre_v2 quiet") == both)
   }
 }

@@ -25,7 +25,14 @@ public struct SiteFinder: Sendable {
     if !functions.isEmpty {
       sites += alternatives(decoder)
       sites += staticCalls(decoder)
-      sites += references(decoder)
+      let shared = sharedFeature(of: sites)
+      sites += references(decoder).map { found in
+        var found = found
+        if found.site.kind == .jit, let shared, isTested(shared.number, around: found.site) {
+          found.site.feature = shared
+        }
+        return found
+      }
       sites.sort { $0.site.address < $1.site.address }
     }
     for module in modules {
@@ -72,6 +79,26 @@ public struct SiteFinder: Sendable {
     return FoundSite(
       site: site, entry: entry, replacement: replacement,
       barrierFollows: barrier(behind: entry.siteRange.upperBound, decoder))
+  }
+
+  /// The feature that the entries from user space hang on; nil if they do not agree.
+  private func sharedFeature(of sites: [FoundSite]) -> FeatureReference? {
+    let features = sites.map(\.site).filter {
+      $0.kind == .alternative && $0.entryPoint?.vector == .userToKernel && !$0.negated
+    }.map(\.feature)
+    guard let first = features.first, features.allSatisfy({ $0 == first }) else { return nil }
+    return first
+  }
+
+  /// Whether the function that `site` lies in asks for a feature: static_cpu_has() is an alternative
+  /// whose replacement is a jump or empty (arch/x86/include/asm/cpufeature.h).
+  private func isTested(_ feature: Int, around site: Site) -> Bool {
+    guard let nearest = kernel.symbols.nearest(to: site.address.value) else { return false }
+    let start = site.address.value - nearest.offset
+    guard let end = kernel.symbols.end(of: start) else { return false }
+    return table.entries.contains {
+      $0.feature == feature && $0.site >= start && $0.site < end && $0.replacementLength <= 5
+    }
   }
 
   private func inside(

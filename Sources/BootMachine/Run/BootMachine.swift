@@ -155,7 +155,7 @@ public struct BootMachine: ~Copyable {
   private func text(_ site: PatchedSequenceSite) -> String {
     let kernel = program.kernel
     return site.bytes.withUnsafeBytes { bytes in
-      decoder.text(of: bytes, at: site.planned.address) { instruction in
+      machine.state.decoder.text(of: bytes, at: site.planned.address) { instruction in
         instruction.target.map(kernel.describe)
       }
     }

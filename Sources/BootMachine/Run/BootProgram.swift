@@ -68,7 +68,13 @@ public final class BootProgram: Sendable {
   public var chain: [String] { plan.chain.map(\.name) }
 
   /// What was left out of the usual chain, and why.
-  public var narrowed: [String] { plan.narrowed + sites.unreachable }
+  public var narrowed: [String] {
+    // Decoded is less than executed: say so.
+    let compiled =
+      jitGuards == nil
+      ? [] : ["what the BPF JIT emits was read from the features that it asks for, not executed"]
+    return plan.narrowed + sites.unreachable + compiled
+  }
 
   /// What the machine does in place of the kernel, with reasons.
   public var stubs: [Substitution] { plan.stubs.map(\.substitution) }

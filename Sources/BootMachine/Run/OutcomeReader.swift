@@ -96,6 +96,11 @@ struct OutcomeReader {
     for entryPoint in program.entryPoints {
       outcomes[entryPoint] = outcome(at: entryPoint)
     }
+    if let target = staticCall(at: .exitToUser), program.sites.functions.starting(at: target) == nil
+    {
+      // VMSCAPE is met by something else there, such as IBPB, which is no matter of the sequence.
+      outcomes[.exitToUser] = nil
+    }
     if usesFRED {
       for entryPoint in EntryPoint.replacedByFRED { outcomes[entryPoint] = nil }
     } else {
@@ -119,7 +124,8 @@ struct OutcomeReader {
     if usesHardware, entryPoint.entersKernel {
       return EntryPointOutcome(mechanism: .hardware, sequence: SelectedSequence.none)
     }
-    return EntryPointOutcome(mechanism: idleMechanism, sequence: SelectedSequence.none)
+    return EntryPointOutcome(
+      mechanism: idleMechanism(at: entryPoint), sequence: SelectedSequence.none)
   }
 
   /// What the BPF JIT would emit: decoded from what it asks, not executed.
@@ -147,12 +153,18 @@ struct OutcomeReader {
   }
 
   /// What is the case where neither the sequence runs nor the hardware is told.
-  private var idleMechanism: Mechanism? {
-    // A kernel that does not know the bug has no code for it.
-    guard let affected else { return Mechanism.none }
-    guard affected else { return Mechanism.none }
+  private func idleMechanism(at entryPoint: EntryPoint) -> Mechanism? {
+    // A kernel that does not know the bug has no code for it; nor has this file's line anything to
+    // say of the way out.
+    guard affected == true, entryPoint.entersKernel else { return Mechanism.none }
     guard let claim else { return nil }
-    return claim.hasPrefix("Retpoline") ? .retpoline : .off
+    if claim.hasPrefix("Retpoline") { return .retpoline }
+    // "Vulnerable, KVM: SW loop": off for all but guests.
+    let isOff =
+      claim.hasPrefix("Vulnerable")
+      && !(entryPoint.vector == .guestToHost && claim.contains("KVM: SW loop"))
+    // Where the kernel means to clear the history and nothing here does it, code is missing.
+    return isOff ? .off : Mechanism.none
   }
 
   // MARK: Contradictions

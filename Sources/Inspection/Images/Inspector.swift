@@ -8,17 +8,20 @@ public struct Inspector: Sendable {
   /// The boot paths to run; nil: none, only what the image itself shows.
   public var matrix: Matrix?
   public var runner: PathRunner
+  /// What the boot paths are judged by; nil: they are not.
+  public var policy: Policy?
   /// Modules that were given beside the image.
   public var modules: [Artefact.Member]
   /// A System.map that was given beside the image.
   public var systemMap: Artefact.Member?
 
   public init(
-    matrix: Matrix?, runner: PathRunner = PathRunner(), modules: [Artefact.Member] = [],
-    systemMap: Artefact.Member? = nil
+    matrix: Matrix?, runner: PathRunner = PathRunner(), policy: Policy? = nil,
+    modules: [Artefact.Member] = [], systemMap: Artefact.Member? = nil
   ) {
     self.matrix = matrix
     self.runner = runner
+    self.policy = policy
     self.modules = modules
     self.systemMap = systemMap
   }
@@ -46,9 +49,10 @@ public struct Inspector: Sendable {
     do {
       let analysis = try StaticAnalysis(kernel, modules: modules)
       try describe(analysis, kernel, &report)
-      if let matrix { run(matrix, analysis, kernel, &report) }
+      let results = matrix.map { run($0, analysis, kernel, &report) } ?? []
       report.findings += CountFindings.findings(
         for: report.sequence?.variants ?? [], of: analysis.functions)
+      if let matrix { judge(matrix, results, kernel, &report) }
     } catch let error as DecoderError {
       throw ImageError(.library, error.description)
     } catch let error as MachineError {
@@ -56,7 +60,7 @@ public struct Inspector: Sendable {
     } catch {
       throw ImageError(.library, "\(error)")
     }
-    report.findings.sort { $0.id < $1.id }
+    report.findings = report.findings.linkedToDetection.sorted { $0.id < $1.id }
   }
 
   private func describe(
@@ -77,7 +81,7 @@ public struct Inspector: Sendable {
   private func run(
     _ matrix: Matrix, _ analysis: StaticAnalysis, _ kernel: KernelImage,
     _ report: inout ImageReport
-  ) {
+  ) -> [BootResult] {
     var results: [BootResult]
     var late: LateFindings?
     do {
@@ -104,7 +108,22 @@ public struct Inspector: Sendable {
       report.notes += late.notes
     }
     report.addVariants(results)
-    report.addUndetermined()
+    return results
+  }
+
+  /// Adds verdicts, and the findings that rest on them.
+  private func judge(
+    _ matrix: Matrix, _ results: [BootResult], _ kernel: KernelImage, _ report: inout ImageReport
+  ) {
+    let facts = zip(matrix.rows, results).map { PathFacts($0, $1.outcome) }
+    if let policy { report.paths = zip(report.paths, facts).map(policy.judged) }
+    let findings = PathFindings(report, facts: facts, isComplete: matrix.isComplete) { symbol in
+      kernel.symbols.address(of: symbol).map {
+        Location(image: "vmlinux", address: Address($0), symbol: symbol)
+      }
+    }
+    report.notes += findings.notes
+    report.findings += findings.all
   }
 }
 
@@ -134,19 +153,6 @@ extension ImageReport {
       else { continue }
       sequence?.variants.append(variant)
     }
-  }
-
-  /// BHB090, where paths could not be determined.
-  mutating func addUndetermined() {
-    let undetermined = paths.filter { $0.outcome.undeterminedBecause != nil }
-    guard !undetermined.isEmpty else { return }
-    let reasons = Set(undetermined.compactMap(\.outcome.undeterminedBecause)).sorted()
-    findings.append(
-      Finding(
-        .undetermined,
-        "\(undetermined.count) of \(paths.count) boot paths could not be determined: "
-          + reasons.prefix(3).joined(separator: "; ") + (reasons.count > 3 ? "; …" : "") + ".",
-        paths: undetermined.map(\.path.id)))
   }
 }
 

@@ -54,7 +54,8 @@ public struct BootEnvironment: Sendable, Hashable {
       }
     }
     if !operations.isEmpty { seen.derived.append("environment \(id)") }
-    return catalog.assessed(seen, asGuest: isGuest)
+    // A guest that cannot know that it is one is judged by what it can know.
+    return catalog.assessed(seen, asGuest: knowsItIsGuest)
   }
 
   /// The environment that a dump was taken in: nothing changes, and the HYPERVISOR bit tells what

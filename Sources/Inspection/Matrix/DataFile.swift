@@ -9,6 +9,7 @@ public struct DataFile: Sendable, Hashable {
     case environments = "environments.json"
     case contracts = "contracts.json"
     case commandLines = "command-lines.json"
+    case policies = "policies.json"
   }
 
   public var kind: Kind

@@ -48,6 +48,9 @@ public struct Matrix: Sendable {
   /// The contract that the statements were made through; nil if only silence is in the matrix.
   public let contract: Contract?
 
+  /// Whether it has all kinds of paths, so that what happens on none of its rows happens nowhere.
+  public private(set) var isComplete = false
+
   /// The default matrix of `catalog`, or what `filter` asks for.
   ///
   /// By default: every processor on bare metal; the processors that stand for a generation in every
@@ -64,6 +67,7 @@ public struct Matrix: Sendable {
     var matrix = Matrix(catalog: catalog, contract: contract ?? catalog.contracts.first)
     if filter.isEmpty {
       try matrix.addDefaults()
+      matrix.isComplete = true
     } else {
       try matrix.addProduct(filter)
     }
@@ -199,33 +203,5 @@ public struct Matrix: Sendable {
 
   private func unknown(_ what: String, _ id: String) -> DataError {
     DataError(file: "matrix", message: "no \(what) \(id)")
-  }
-}
-
-extension MatrixCatalog {
-  /// The command line that the user wrote: by the name it has in the data, or named by itself.
-  ///
-  /// What it switches off is put together from the known lines whose words it contains; of an
-  /// option that is repeated the last one counts.
-  public func commandLine(writtenAs text: String) -> CommandLine {
-    let words = text.split { $0 == " " || $0 == "\t" || $0 == "\n" }.map(String.init)
-    let line = words.joined(separator: " ")
-    if var known = commandLines.first(where: { $0.line == line }) {
-      known.isLiteral = true
-      return known
-    }
-    var last: [Substring: String] = [:]
-    for word in words { last[word.prefix { $0 != "=" }] = word }
-    // An explicit option outlives the general one.
-    if last["spectre_bhi"] == "spectre_bhi=on" { last["mitigations"] = nil }
-    var switchesOff: Set<AttackVector> = []
-    for known in commandLines where last.values.contains(known.line) {
-      switchesOff.formUnion(known.switchesOff)
-    }
-    var given = CommandLine(
-      name: line.isEmpty ? "default" : line, line: text, switchesOff: switchesOff,
-      reason: "given by the user")
-    given.isLiteral = true
-    return given
   }
 }

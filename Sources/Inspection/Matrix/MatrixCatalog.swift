@@ -1,11 +1,15 @@
 public import BootMachine
+public import Mitigation
 
-/// Everything that boot paths are made of: processors, environments, contracts, command lines.
+/// Everything that boot paths are made of and judged by: processors, environments, contracts,
+/// command lines, policies.
 public struct MatrixCatalog: Sendable {
   public private(set) var processors: ProcessorCatalog
   public private(set) var environments: [BootEnvironment]
   public private(set) var contracts: [Contract]
   public private(set) var commandLines: [CommandLine]
+  /// What boot paths are judged by; the first one is the default.
+  public private(set) var policies: [Policy]
   /// The files that extended or overrode what is compiled in, in the order they were read.
   public private(set) var overrides: [DataFile]
 
@@ -31,11 +35,16 @@ public struct MatrixCatalog: Sendable {
       let document: CommandLineDocument = try decodeDocument(bytes, file: file)
       merge(document.commandLines, into: &lines, by: \.name)
     }
+    var policies: [Policy] = []
+    for (file, bytes) in documents(.policies, PolicyDocument.builtIn) {
+      let document: PolicyDocument = try decodeDocument(bytes, file: file)
+      merge(document.policies, into: &policies, by: \.id)
+    }
     return MatrixCatalog(
       processors: try ProcessorCatalog.standard(overrides: added),
       environments: try environments(
         documents(.environments, PackageResources.environments_json)),
-      contracts: contracts, commandLines: lines, overrides: overrides)
+      contracts: contracts, commandLines: lines, policies: policies, overrides: overrides)
   }
 
   public func environment(id: String) -> BootEnvironment? {
@@ -48,6 +57,10 @@ public struct MatrixCatalog: Sendable {
 
   public func commandLine(name: String) -> CommandLine? {
     commandLines.first { $0.name == name }
+  }
+
+  public func policy(id: String) -> Policy? {
+    policies.first { $0.id == id }
   }
 
   private static func environments(
