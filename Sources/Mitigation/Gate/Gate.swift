@@ -24,13 +24,18 @@ public struct Gate: Sendable, Hashable {
       })
   }
 
-  /// Judges an image for what is new or worse since `baseline`, which could be read.
+  /// Judges an image for what is new or worse since `baseline`.
   ///
   /// - Parameter name: what the baseline is called.
   public func result(
     for image: ImageReport, since baseline: ImageReport, named name: String
   ) -> GateResult {
-    GateResult(
+    if let error = baseline.error {
+      let message = "the baseline cannot be used: \(error.message)"
+      return GateResult(
+        baseline: name, reasons: [GateReason(kind: .input, fails: false, message: message)])
+    }
+    return GateResult(
       baseline: name,
       reasons: reasons(for: image) { _ in
         let failOn = self.failOn ?? .warning
@@ -44,6 +49,19 @@ public struct Gate: Sendable, Hashable {
           + worsePaths(comparison, image, explained: Set(found.flatMap(\.paths)))
           + undetermined(undecided, atLeast: failOn)
       })
+  }
+
+  /// Why images of `baseline` say nothing about what is worse in `report`; nil if they do.
+  public static func unfitness(of baseline: Report, for report: Report) -> String? {
+    let hasPaths = { (report: Report) in report.images.contains { !$0.paths.isEmpty } }
+    if hasPaths(report) && !hasPaths(baseline) {
+      return "expected a report with boot paths, found none (written with --static?)"
+    }
+    if hasPaths(report), report.policy != baseline.policy {
+      return "expected verdicts by the policy \(report.policy ?? "none"), found those by "
+        + (baseline.policy ?? "none")
+    }
+    return nil
   }
 
   private func reasons(

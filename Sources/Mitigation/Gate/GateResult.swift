@@ -9,7 +9,7 @@ public struct GateReason: Sendable, Hashable, Codable {
     case condition
     /// Boot paths could not be determined.
     case undetermined
-    /// The image could not be read.
+    /// The image, or the baseline, could not be read.
     case input
   }
 
@@ -52,17 +52,23 @@ public struct GateResult: Sendable, Hashable, Codable {
 }
 
 extension ExitStatus {
-  /// The exit status of a gate on an image, which failed with `failure` if it could not be read.
-  public static func of(_ gate: GateResult, failure: ImageFailure?) -> Int32 {
+  /// The exit status of a gate on `image`, with what it was held against.
+  public static func of(
+    _ gate: GateResult, image: ImageReport, baseline: ImageReport? = nil
+  ) -> Int32 {
     if gate.reasons.contains(where: \.fails) { return findings }
-    if let failure { return failure.code.exitStatus }
+    let failures = [image.error, baseline?.error].compactMap { $0?.code.exitStatus }
+    if let worst = failures.max() { return worst }
     return gate.reasons.isEmpty ? success : undetermined
   }
 
   /// The same for `git bisect run`: an image of which some paths are undetermined is skipped
-  /// unless something else fails it.
-  public static func ofBisection(_ gate: GateResult, failure: ImageFailure?) -> Int32 {
-    if failure?.code == .internal { return bisectAbort }
+  /// unless something else fails it. A baseline that cannot be used ends the bisection, because
+  /// no revision is to blame for it.
+  public static func ofBisection(
+    _ gate: GateResult, image: ImageReport, baseline: ImageReport? = nil
+  ) -> Int32 {
+    if image.error?.code == .internal || baseline?.error != nil { return bisectAbort }
     if gate.reasons.contains(where: { $0.fails && $0.kind != .undetermined }) { return findings }
     return gate.reasons.isEmpty ? success : bisectSkip
   }
