@@ -114,21 +114,21 @@ extension Page {
   fileprivate mutating func changes(_ paths: [PathChange]) {
     guard !paths.isEmpty else { return }
     heading("Boot paths")
-    let groups = ChangeGroups(paths)
+    let isJudged = paths.contains { $0.before.verdict != nil || $0.after.verdict != nil }
     table(
-      header: ["environment", "statement", "command line", "verdict", "protection", "CPUs"],
-      groups.rows.map { row in
+      header: (isJudged ? ["verdict"] : [])
+        + ["protection", "environment", "statement", "command line", "CPUs"],
+      ChangeGroups(paths).rows.map { row in
         let path = row.example
-        return [
-          Cell(path.environment), Cell(path.statement.rawValue), Cell(path.commandLineName),
-          Cell(
-            arrow(path.before.verdict.cell.text, path.after.verdict.cell.text), path.change.style),
-          Cell(path.protection, below: path.claim),
-          Cell(
-            row.cpus.joined(separator: ", "),
-            below: path.becameUndetermined
-              ? path.after.undeterminedBecause.map { "undetermined: \($0)" } : nil),
+        let verdict = Cell(
+          arrow(path.before.verdict.cell.text, path.after.verdict.cell.text), path.change.style)
+        let reason = path.becameUndetermined ? path.after.undeterminedBecause : nil
+        let cells = [
+          Cell(path.protection, below: path.claim), Cell(row.names(of: \.environment)),
+          Cell(row.names(of: \.statement.rawValue)), Cell(row.names(of: \.commandLineName)),
+          Cell(row.names(of: \.cpu), below: reason.map { "undetermined: \($0)" }),
         ]
+        return isJudged ? [verdict] + cells : cells
       })
   }
 
@@ -180,33 +180,4 @@ extension PathChange {
 /// `before → after`, or once what is the same.
 private func arrow(_ before: String, _ after: String) -> String {
   before == after ? after : "\(before) → \(after)"
-}
-
-/// Changes with the CPUs that share them taken together.
-private struct ChangeGroups {
-  struct Row {
-    var example: PathChange
-    var cpus: [String]
-  }
-
-  /// The worst first; else in the order of the paths.
-  let rows: [Row]
-
-  init(_ paths: [PathChange]) {
-    var rows: [Row] = []
-    var places: [PathChange: Int] = [:]
-    for path in paths {
-      var key = path
-      (key.id, key.cpu) = ("", "")
-      if let place = places[key] {
-        rows[place].cpus.append(path.cpu)
-      } else {
-        places[key] = rows.count
-        rows.append(Row(example: path, cpus: [path.cpu]))
-      }
-    }
-    self.rows = [Change.worse, .different, .better].flatMap { change in
-      rows.filter { $0.example.change == change }
-    }
-  }
 }
