@@ -105,7 +105,8 @@ extension SettingsError {
   /// A fault that Yams found, in one line.
   fileprivate init(_ file: String, yaml error: any Error) {
     switch error {
-    case YamlError.scanner(_, let problem, let mark, _), YamlError.parser(_, let problem, let mark, _),
+    case YamlError.scanner(_, let problem, let mark, _),
+      YamlError.parser(_, let problem, let mark, _),
       YamlError.composer(_, let problem, let mark, _):
       self.init(file, line: mark.line, "no valid YAML: \(problem)")
     case YamlError.reader(let problem, _, _, _):

@@ -47,7 +47,7 @@ struct BHBCheck: ParsableCommand {
     if !(error is ExitCode) {
       let message = fullMessage(for: error)
       if exitCode(for: error).isSuccess {
-        _ = try? Output.write(message + "\n")
+        do { try Output.write(message + "\n") } catch { code = exitCode(for: error) }
       } else if !message.isEmpty {
         Output.complain(verbatim: message)
       }

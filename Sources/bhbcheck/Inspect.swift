@@ -20,14 +20,9 @@ struct Inspect: ParsableCommand {
   var jobs = 1
 
   func run() throws {
-    let matrix: Matrix?
-    let inspector: Inspector
-    do {
-      matrix = isStatic ? nil : try Matrix.standard(try MatrixCatalog.standard())
-      inspector = try input.inspector(matrix: matrix, runner: PathRunner(jobs: jobs))
-    } catch let error as ImageError {
-      Output.complain(error.description)
-      throw error.exitStatus
+    let inspector = try Output.usable {
+      let matrix = isStatic ? nil : try Matrix.standard(try MatrixCatalog.standard())
+      return try input.inspector(matrix: matrix, runner: PathRunner(jobs: jobs))
     }
     let report = Report(tool: BHBCheck.tool, images: input.artefacts().map(inspector.report))
     switch output.format {

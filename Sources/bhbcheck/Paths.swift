@@ -50,24 +50,16 @@ struct Paths: ParsableCommand {
   func run() throws {
     let runner = PathRunner(
       jobs: jobs, wantsTrace: explain, wantsVulnerabilities: vulnerabilities)
-    let report: Report
-    do {
+    let report = try Output.usable {
       let matrix = try rows.matrix()
       let input = ImageInput(
         images: image, modules: modules, systemMap: systemMap, sample: sample)
       let inspector = try input.inspector(matrix: matrix, runner: runner)
       let clock = ContinuousClock()
       let start = clock.now
-      report = Report(tool: BHBCheck.tool, images: input.artefacts().map(inspector.report))
+      let report = Report(tool: BHBCheck.tool, images: input.artefacts().map(inspector.report))
       if timing { Output.complain("\(matrix.rows.count) paths in \(clock.now - start)") }
-    } catch let error as ImageError {
-      Output.complain(error.description)
-      throw error.exitStatus
-    } catch let error as DumpError {
-      Output.complain(error.description)
-      throw ExitCode(ExitStatus.dataError)
-    } catch let error as DataError {
-      throw ValidationError(error.message)
+      return report
     }
     switch output.format {
     case .json: try Output.write(try JSONReport.render(report))

@@ -11,15 +11,16 @@ import Testing
     #expect(comparison.findings.kept.map(\.finding) == image.findings)
   }
 
-  @Test(arguments: [
-    (.adequate, .inadequate, .worse), (.inadequate, .adequate, .better),
-    (.adequate, .undetermined, .worse), (.undetermined, .adequate, .better),
-    (.undetermined, .inadequate, .worse), (.inadequate, .undetermined, .better),
-    (.excessive, .inadequate, .worse), (.inadequate, .excessive, .better),
-    (.adequate, .excessive, .different), (.excessive, .adequate, .different),
-    (.adequate, nil, .different), (nil, .inadequate, .different), (nil, .undetermined, .worse),
-    (.undetermined, nil, .better),
-  ] as [(Verdict?, Verdict?, Change)])
+  @Test(
+    arguments: [
+      (.adequate, .inadequate, .worse), (.inadequate, .adequate, .better),
+      (.adequate, .undetermined, .worse), (.undetermined, .adequate, .better),
+      (.undetermined, .inadequate, .worse), (.inadequate, .undetermined, .better),
+      (.excessive, .inadequate, .worse), (.inadequate, .excessive, .better),
+      (.adequate, .excessive, .different), (.excessive, .adequate, .different),
+      (.adequate, nil, .different), (nil, .inadequate, .different), (nil, .undetermined, .worse),
+      (.undetermined, nil, .better),
+    ] as [(Verdict?, Verdict?, Change)])
   func verdictsHaveAnOrder(before: Verdict?, after: Verdict?, change: Change) {
     let comparison = Comparison(from: image([path("a", before)]), to: image([path("a", after)]))
     #expect(comparison.paths.map(\.change) == [change])
@@ -127,7 +128,9 @@ import Testing
 
   @Test func aPathThatWasClearMakesAFindingWorse() {
     let before = [finding(.falseClaim, "m", paths: ["a"]), finding(.belowPolicy, paths: ["b"])]
-    let after = [finding(.falseClaim, "m", paths: ["a", "b"]), finding(.belowPolicy, paths: ["b"])]
+    let after = [
+      finding(.falseClaim, "m", paths: ["a", "b"]), finding(.belowPolicy, paths: ["b"]),
+    ]
     let kept = changes(before, after, shared: ["a", "b"]).kept.first
     #expect(kept?.newPaths == ["b"])
     #expect(kept?.isWorse == true)
@@ -207,7 +210,8 @@ func path(
 }
 
 func outcome(_ sequence: SelectedSequence?, _ verdict: Verdict? = nil) -> EntryPointOutcome {
-  EntryPointOutcome(mechanism: sequence.map { _ in .sequence }, sequence: sequence, verdict: verdict)
+  EntryPointOutcome(
+    mechanism: sequence.map { _ in .sequence }, sequence: sequence, verdict: verdict)
 }
 
 func finding(

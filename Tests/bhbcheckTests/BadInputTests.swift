@@ -184,6 +184,8 @@ extension Data {
 
   /// Writes the lowest `bytes` of `value` at `offset`, little endian.
   fileprivate mutating func set(_ value: UInt64, at offset: Int, bytes: Int = 8) {
-    for index in 0..<bytes { self[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * index)) }
+    for index in 0..<bytes {
+      self[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * index))
+    }
   }
 }

@@ -25,7 +25,7 @@ struct GateTests {
 
     let passed = try Tool.run("gate", "--sample", "long", "--format", "json")
     #expect((passed.document["gate"] as? [String: Any])?["passed"] as? Bool == true)
-    let unread = try Tool.run("gate", "/dev/null", "--format", "json")
+    let unread = try Tool.run("gate", "/nonexistent", "--format", "json")
     #expect((unread.document["gate"] as? [String: Any])?["passed"] is NSNull)
     #expect(unread.objects("images").first?["error"] is [String: Any])
   }

@@ -133,6 +133,7 @@ extension Page {
   }
 
   fileprivate mutating func lonely(_ comparison: Comparison) {
+    if !(comparison.onlyBefore + comparison.onlyAfter).isEmpty { blank() }
     for (ids, what) in [
       (comparison.onlyBefore, "only before"), (comparison.onlyAfter, "only after"),
     ] where !ids.isEmpty {
