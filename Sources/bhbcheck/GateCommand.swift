@@ -32,8 +32,7 @@ struct GateCommand: ParsableCommand {
     ExitStatus.success, ExitStatus.findings, ExitStatus.bisectSkip, ExitStatus.bisectAbort,
   ]
 
-  @Argument(help: "The image; see `bhbcheck help inspect`.")
-  var image: String?
+  @OptionGroup var image: OneImageInput
 
   @Option(
     help: ArgumentHelp(
@@ -57,18 +56,6 @@ struct GateCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The settings file, in place of the one found.", valueName: "file"))
   var settings: String?
 
-  @Option(
-    name: .customLong("module"),
-    help: ArgumentHelp(
-      "A module that belongs to the image, such as kvm-intel.ko.", valueName: "file"))
-  var modules: [String] = []
-
-  @Option(help: ArgumentHelp("Symbols for an image that has none.", valueName: "file"))
-  var systemMap: String?
-
-  @Option(help: ArgumentHelp("A small image that is built in: \(Sample.names).", valueName: "name"))
-  var sample: Sample?
-
   @Option(help: "How to write the result: text (one line) or json (the report, with `gate`).")
   var format: OutputFormat = .text
 
@@ -79,16 +66,18 @@ struct GateCommand: ParsableCommand {
   var bisect = false
 
   mutating func validate() throws {
-    if image != nil, sample != nil { throw ValidationError("give an image or --sample, not both") }
+    if image.image != nil, image.sample != nil {
+      throw ValidationError("give an image or --sample, not both")
+    }
   }
 
   mutating func run() throws {
     try takeSettings()
     let inspector = try Output.usable {
       let matrix = try judging.matrix(try MatrixCatalog.standard())
-      return try input.inspector(matrix: matrix, runner: PathRunner(jobs: jobs))
+      return try image.images.inspector(matrix: matrix, runner: PathRunner(jobs: jobs))
     }
-    var given = ComparedImage(input, by: inspector)
+    var given = ComparedImage(image.images, by: inspector)
     let gate = Gate(failOn: failOn, allowed: Set(allow), conditions: require)
     let result: GateResult
     var held: ComparedImage?
@@ -120,10 +109,6 @@ struct GateCommand: ParsableCommand {
     throw ExitCode(status)
   }
 
-  private var input: ImageInput {
-    ImageInput(images: image, modules: modules, systemMap: systemMap, sample: sample)
-  }
-
   /// Fills in what the command line leaves open.
   private mutating func takeSettings() throws {
     let folder = FileManager.default.currentDirectoryPath
@@ -139,9 +124,9 @@ struct GateCommand: ParsableCommand {
     judging.policy = judging.policy ?? found.policy
     judging.contract = judging.contract ?? found.contract
     failOn = failOn ?? found.failOn
-    systemMap = systemMap ?? found.systemMap
+    image.companions.systemMap = image.companions.systemMap ?? found.systemMap
     if allow.isEmpty { allow = found.allow }
     if require.isEmpty { require = found.require }
-    if modules.isEmpty { modules = found.modules }
+    if image.companions.modules.isEmpty { image.companions.modules = found.modules }
   }
 }

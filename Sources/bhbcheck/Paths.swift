@@ -15,21 +15,7 @@ struct Paths: ParsableCommand {
       exactly one path.
       """)
 
-  @Argument(help: "The image; see `bhbcheck help inspect`.")
-  var image: String?
-
-  @Option(
-    name: .customLong("module"),
-    help: ArgumentHelp(
-      "A module that belongs to the image, such as kvm-intel.ko.", valueName: "file"))
-  var modules: [String] = []
-
-  @Option(help: ArgumentHelp("Symbols for an image that has none.", valueName: "file"))
-  var systemMap: String?
-
-  @Option(help: ArgumentHelp("A small image that is built in: \(Sample.names).", valueName: "name"))
-  var sample: Sample?
-
+  @OptionGroup var image: OneImageInput
   @OptionGroup var rows: RowOptions
   @OptionGroup var output: OutputOptions
 
@@ -52,8 +38,7 @@ struct Paths: ParsableCommand {
       jobs: jobs, wantsTrace: explain, wantsVulnerabilities: vulnerabilities)
     let report = try Output.usable {
       let matrix = try rows.matrix()
-      let input = ImageInput(
-        images: image, modules: modules, systemMap: systemMap, sample: sample)
+      let input = image.images
       let inspector = try input.inspector(matrix: matrix, runner: runner)
       let clock = ContinuousClock()
       let start = clock.now
