@@ -28,7 +28,8 @@ let package = Package(
   name: "bhbcheck",
   products: [.executable(name: "bhbcheck", targets: ["bhbcheck"])],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
     system("CElf", pkgConfig: "libelf", apt: "libelf-dev"),
@@ -41,11 +42,12 @@ let package = Package(
     .executableTarget(
       name: "bhbcheck",
       dependencies: [
-        "Inspection", "Reports", "BootMachine", "KernelImage", "Mitigation",
+        "Inspection", "Reports", "Settings", "BootMachine", "KernelImage", "Mitigation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .testTarget(name: "bhbcheckTests", dependencies: ["bhbcheck"], swiftSettings: settings),
   ]
+    + library("Settings", ["Mitigation", .product(name: "Yams", package: "Yams")])
     + library("Reports", ["Mitigation"])
     + library(
       "Inspection", ["BootMachine", "Alternatives", "KernelImage", "Mitigation"],

@@ -35,10 +35,12 @@ public struct Report: Sendable, Hashable, Codable {
   public var contracts: [String]
   public var overrides: [Override]
   public var images: [ImageReport]
+  /// What `gate` says of the image. The one key that only some documents have.
+  public var gate: GateResult?
 
   public init(
     tool: Tool, policy: String? = nil, contracts: [String] = [], overrides: [Override] = [],
-    images: [ImageReport]
+    images: [ImageReport], gate: GateResult? = nil
   ) {
     self.formatVersion = Self.currentFormatVersion
     self.tool = tool
@@ -46,11 +48,12 @@ public struct Report: Sendable, Hashable, Codable {
     self.contracts = contracts
     self.overrides = overrides
     self.images = images
+    self.gate = gate
   }
 
   enum CodingKeys: String, CodingKey {
     case formatVersion = "format_version"
-    case tool, policy, contracts, overrides, images
+    case tool, policy, contracts, overrides, images, gate
   }
 }
 

@@ -9,6 +9,17 @@ extension Severity: ExpressibleByArgument {}
 extension Statement: ExpressibleByArgument {}
 extension Sample: ExpressibleByArgument {}
 
+extension GateCondition: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
+}
+
+extension RuleID: ExpressibleByArgument {
+  public init?(argument: String) {
+    guard let rule = Rule.of(RuleID(argument)) else { return nil }
+    self = rule.id
+  }
+}
+
 extension MSRDefault: ExpressibleByArgument {
   public init?(argument: String) {
     if argument == "fault" {

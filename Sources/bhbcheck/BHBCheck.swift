@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Mitigation
 
 /// The command line: one file a subcommand, no logic of its own.
@@ -16,7 +17,41 @@ struct BHBCheck: ParsableCommand {
       input that cannot be read; 69 a tool that is missing; 70 a fault of bhbcheck.
       """,
     version: tool.version,
-    subcommands: [Inspect.self, Paths.self])
+    subcommands: [Inspect.self, Paths.self, DiffCommand.self, GateCommand.self])
 
   static let tool = Report.Tool(name: "bhbcheck", version: "0.1.0")
+
+  static func main() {
+    // A reader that goes away is then an error of write(2), which Output takes for what it is.
+    signal(SIGPIPE, SIG_IGN)
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    do {
+      var command = try parseAsRoot(arguments)
+      try command.run()
+    } catch {
+      end(with: error, arguments)
+    }
+  }
+
+  /// Ends the process with the exit status of `error`, after its message.
+  private static func end(with error: any Error, _ arguments: [String]) -> Never {
+    var code = exitCode(for: error)
+    // Otherwise an error that nobody foresaw would look like a finding.
+    if code == .failure, !(error is ExitCode) { code = ExitCode(ExitStatus.internalError) }
+    if arguments.contains(where: { $0.hasPrefix("--bisect") }),
+      !GateCommand.bisectionStatuses.contains(code.rawValue)
+    {
+      // The parser's 64 among them: `git bisect run` would read it as *bad*.
+      code = ExitCode(ExitStatus.bisectAbort)
+    }
+    if !(error is ExitCode) {
+      let message = fullMessage(for: error)
+      if exitCode(for: error).isSuccess {
+        do { try Output.write(message + "\n") } catch { code = exitCode(for: error) }
+      } else if !message.isEmpty {
+        Output.complain(verbatim: message)
+      }
+    }
+    Foundation.exit(code.rawValue)
+  }
 }

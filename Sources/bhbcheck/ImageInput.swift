@@ -3,14 +3,8 @@ import Inspection
 import KernelImage
 import Mitigation
 
-/// What to look at.
-struct ImageInput: ParsableArguments {
-  @Argument(
-    help: ArgumentHelp(
-      "vmlinux, vmlinuz, a unified kernel image, a module, a package (.deb, .rpm, tar), or a folder.",
-      discussion: "Without one: the running kernel's image.", valueName: "image"))
-  var images: [String] = []
-
+/// What belongs to an image and is not in it.
+struct Companions: ParsableArguments {
   @Option(
     name: .customLong("module"),
     help: ArgumentHelp(
@@ -19,19 +13,40 @@ struct ImageInput: ParsableArguments {
 
   @Option(help: ArgumentHelp("Symbols for an image that has none.", valueName: "file"))
   var systemMap: String?
+}
+
+/// The image of a command that takes one.
+struct OneImageInput: ParsableArguments {
+  @Argument(help: "The image; see `bhbcheck help inspect`.")
+  var image: String?
+
+  @OptionGroup var companions: Companions
+
+  @Option(help: ArgumentHelp("A small image that is built in: \(Sample.names).", valueName: "name"))
+  var sample: Sample?
+
+  /// The same as the input of a command that takes several.
+  var images: ImageInput {
+    var input = ImageInput()
+    input.images = image.map { [$0] } ?? []
+    input.companions = companions
+    input.sample = sample.map { [$0] } ?? []
+    return input
+  }
+}
+
+/// What to look at.
+struct ImageInput: ParsableArguments {
+  @Argument(
+    help: ArgumentHelp(
+      "vmlinux, vmlinuz, a unified kernel image, a module, a package (.deb, .rpm, tar), or a folder.",
+      discussion: "Without one: the running kernel's image.", valueName: "image"))
+  var images: [String] = []
+
+  @OptionGroup var companions: Companions
 
   @Option(help: ArgumentHelp("A small image that is built in: \(Sample.names).", valueName: "name"))
   var sample: [Sample] = []
-
-  init() {}
-
-  /// The input of a command that takes one image.
-  init(images: String?, modules: [String], systemMap: String?, sample: Sample?) {
-    self.images = images.map { [$0] } ?? []
-    self.modules = modules
-    self.systemMap = systemMap
-    self.sample = sample.map { [$0] } ?? []
-  }
 
   /// Opens everything; what fails is an artefact with its failure.
   func artefacts() -> [Artefact] {
@@ -58,12 +73,12 @@ struct ImageInput: ParsableArguments {
     matrix: Matrix?, runner: PathRunner, policy: Policy?
   ) throws(ImageError) -> Inspector {
     var members: [Artefact.Member] = []
-    for path in modules {
+    for path in companions.modules {
       members.append(
         try named(path) { path throws(ImageError) in try Artefact.openModule(path: path) })
     }
     var map: Artefact.Member?
-    if let systemMap {
+    if let systemMap = companions.systemMap {
       map = try named(systemMap) { path throws(ImageError) in try Artefact.openText(path: path) }
     }
     return Inspector(

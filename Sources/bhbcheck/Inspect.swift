@@ -21,18 +21,14 @@ struct Inspect: ParsableCommand {
   var jobs = 1
 
   func run() throws {
-    let inspector: Inspector
-    do {
+    let inspector = try Output.usable {
       let catalog = try MatrixCatalog.standard()
-      inspector = try input.inspector(
-        matrix: isStatic ? nil : try Matrix.standard(catalog), runner: PathRunner(jobs: jobs),
+      return try input.inspector(
+        matrix: isStatic ? nil : try judging.matrix(catalog), runner: PathRunner(jobs: jobs),
         policy: try judging.policy(of: catalog))
-    } catch let error as ImageError {
-      Output.complain(error.description)
-      throw error.exitStatus
     }
     let report = Report(
-      tool: BHBCheck.tool, policy: isStatic ? nil : judging.policy,
+      tool: BHBCheck.tool, policy: isStatic ? nil : judging.policyID,
       images: input.artefacts().map(inspector.report))
     switch output.format {
     case .json: try Output.write(try JSONReport.render(report))

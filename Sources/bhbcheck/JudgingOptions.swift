@@ -2,20 +2,43 @@ import ArgumentParser
 import Inspection
 import Mitigation
 
-/// What boot paths are judged by.
+/// By what boot paths are judged.
 struct JudgingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "The policy: default, bhi-ctrl (long if BHI_CTRL is shown), or bhi-ctrl-or-hypervisor.",
       valueName: "id"))
-  var policy = Policy.defaultID
+  var policy: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "How a hypervisor conveys its statement; by default the first contract.", valueName: "id"))
+  var contract: String?
+
+  /// The id of the policy that applies.
+  var policyID: String { policy ?? Policy.defaultID }
 
   /// The policy that was asked for.
   func policy(of catalog: MatrixCatalog) throws -> Policy {
-    guard let found = catalog.policy(id: policy) else {
+    guard let found = catalog.policy(id: policyID) else {
       let known = catalog.policies.map(\.id).joined(separator: ", ")
-      throw ValidationError("no policy \(policy); known are \(known)")
+      throw ValidationError("there is no policy '\(policyID)'; there are \(known)")
     }
     return found
+  }
+
+  /// The contract that was asked for; nil if none was.
+  func contract(of catalog: MatrixCatalog) throws -> Contract? {
+    guard let contract else { return nil }
+    guard let found = catalog.contract(id: contract) else {
+      let known = catalog.contracts.map(\.id).joined(separator: ", ")
+      throw ValidationError("there is no contract '\(contract)'; there are \(known)")
+    }
+    return found
+  }
+
+  /// The default matrix under the contract that was asked for.
+  func matrix(_ catalog: MatrixCatalog) throws -> Matrix {
+    try Matrix.standard(catalog, contract: try contract(of: catalog))
   }
 }

@@ -1,5 +1,7 @@
 import ArgumentParser
+import BootMachine
 import Foundation
+import KernelImage
 import Mitigation
 import Reports
 
@@ -31,30 +33,57 @@ enum Output {
     return ProcessInfo.processInfo.environment["COLUMNS"].flatMap { Int($0) }
   }
 
-  /// Writes all of `text`, or fails; a reader that has gone away is no error.
+  /// Writes all of `text`, or ends the run; a reader that has gone away is no error.
   static func write(_ text: String) throws {
-    do {
-      try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
-    } catch let error as CocoaError where error.underlying?.code == Int(EPIPE) {
-      return
+    let bytes = Array(text.utf8)
+    var written = 0
+    while written < bytes.count {
+      let count = bytes[written...].withUnsafeBytes {
+        Foundation.write(STDOUT_FILENO, $0.baseAddress, $0.count)
+      }
+      if count >= 0 {
+        written += count
+      } else if errno == EPIPE {
+        return
+      } else if errno != EINTR {
+        complain("standard output: \(String(cString: strerror(errno)))")
+        throw ExitCode(ExitStatus.internalError)
+      }
     }
   }
 
   /// One line on standard error.
-  static func complain(_ line: String) {
-    FileHandle.standardError.write(Data("bhbcheck: \(line)\n".utf8))
+  static func complain(_ line: String) { complain(verbatim: "bhbcheck: \(line)") }
+
+  /// Text on standard error as it is; if that is gone, nobody reads it.
+  static func complain(verbatim text: String) {
+    try? FileHandle.standardError.write(contentsOf: Data("\(text)\n".utf8))
   }
 
   /// Says on standard error what could not be inspected.
   static func complain(about report: Report) {
-    for image in report.images {
-      guard let error = image.error else { continue }
-      let place = error.offset.map { " (at offset \(hexadecimal($0.value)))" } ?? ""
-      complain("\(image.path): \(error.message)\(place)")
+    for image in report.images { complain(about: image, given: image.path) }
+  }
+
+  /// The same of one image, which was given as `path`.
+  static func complain(about image: ImageReport, given path: String) {
+    guard let error = image.error else { return }
+    let place = error.offset.map { " (at offset \(hexadecimal($0.value)))" } ?? ""
+    complain("\(path): \(error.message)\(place)")
+  }
+
+  /// What `body` makes of the arguments; errors in what they name end the run.
+  static func usable<Value>(_ body: () throws -> Value) throws -> Value {
+    do {
+      return try body()
+    } catch let error as ImageError {
+      complain(error.description)
+      throw error.exitStatus
+    } catch let error as DumpError {
+      complain(error.description)
+      throw ExitCode(ExitStatus.dataError)
+    } catch let error as DataError {
+      throw ValidationError(error.message)
     }
   }
-}
-
-extension CocoaError {
-  fileprivate var underlying: NSError? { userInfo[NSUnderlyingErrorKey] as? NSError }
 }

@@ -15,21 +15,7 @@ struct Paths: ParsableCommand {
       exactly one path.
       """)
 
-  @Argument(help: "The image; see `bhbcheck help inspect`.")
-  var image: String?
-
-  @Option(
-    name: .customLong("module"),
-    help: ArgumentHelp(
-      "A module that belongs to the image, such as kvm-intel.ko.", valueName: "file"))
-  var modules: [String] = []
-
-  @Option(help: ArgumentHelp("Symbols for an image that has none.", valueName: "file"))
-  var systemMap: String?
-
-  @Option(help: ArgumentHelp("A small image that is built in: \(Sample.names).", valueName: "name"))
-  var sample: Sample?
-
+  @OptionGroup var image: OneImageInput
   @OptionGroup var rows: RowOptions
   @OptionGroup var judging: JudgingOptions
   @OptionGroup var output: OutputOptions
@@ -51,28 +37,19 @@ struct Paths: ParsableCommand {
   func run() throws {
     let runner = PathRunner(
       jobs: jobs, wantsTrace: explain, wantsVulnerabilities: vulnerabilities)
-    let report: Report
-    do {
+    let report = try Output.usable {
       let catalog = try MatrixCatalog.standard()
-      let matrix = try rows.matrix(catalog)
-      let input = ImageInput(
-        images: image, modules: modules, systemMap: systemMap, sample: sample)
+      let matrix = try rows.matrix(catalog, contract: try judging.contract(of: catalog))
+      let input = image.images
       let inspector = try input.inspector(
         matrix: matrix, runner: runner, policy: try judging.policy(of: catalog))
       let clock = ContinuousClock()
       let start = clock.now
-      report = Report(
-        tool: BHBCheck.tool, policy: judging.policy,
+      let report = Report(
+        tool: BHBCheck.tool, policy: judging.policyID,
         images: input.artefacts().map(inspector.report))
       if timing { Output.complain("\(matrix.rows.count) paths in \(clock.now - start)") }
-    } catch let error as ImageError {
-      Output.complain(error.description)
-      throw error.exitStatus
-    } catch let error as DumpError {
-      Output.complain(error.description)
-      throw ExitCode(ExitStatus.dataError)
-    } catch let error as DataError {
-      throw ValidationError(error.message)
+      return report
     }
     switch output.format {
     case .json: try Output.write(try JSONReport.render(report))
@@ -128,13 +105,13 @@ struct RowOptions: ParsableArguments {
       "What an undefined register does: fault, or read as a value.", valueName: "fault|value"))
   var msrDefault: MSRDefault?
 
-  func matrix(_ catalog: MatrixCatalog) throws -> Matrix {
+  func matrix(_ catalog: MatrixCatalog, contract: Contract?) throws -> Matrix {
     guard let cpuidDump else {
       guard msrs.isEmpty, msrDefault == nil else {
         throw ValidationError("--msr and --msr-default belong to --cpuid-dump")
       }
       return try Matrix.standard(
-        catalog,
+        catalog, contract: contract,
         filter: MatrixFilter(
           processors: cpu, environments: hypervisor, statements: statement,
           literalCommandLines: cmdline))
@@ -145,7 +122,8 @@ struct RowOptions: ParsableArguments {
     let lines =
       cmdline.isEmpty ? catalog.commandLines : cmdline.map { catalog.commandLine(writtenAs: $0) }
     return Matrix.dumped(
-      try processor(cpuidDump, catalog), catalog: catalog, commandLines: lines)
+      try processor(cpuidDump, catalog), catalog: catalog, contract: contract,
+      commandLines: lines)
   }
 
   private func processor(_ path: String, _ catalog: MatrixCatalog) throws -> Processor {

@@ -32,6 +32,13 @@ extension Fixture {
     report.overrides = [
       .init(file: "cpus.json", hash: String(repeating: "ab", count: 32))
     ]
+    report.gate = GateResult(
+      baseline: "good.json",
+      reasons: [
+        GateReason(
+          kind: .finding, fails: true, rule: RuleID("BHB042"), message: "cut off",
+          paths: ["a/b/silent/c"])
+      ])
     return report
   }
 

@@ -59,8 +59,13 @@ import Testing
   }
 
   @Test func pythonsValidatorAgrees() throws {
-    let valid = try NamedReport.all.map { try JSONReport.render($0.report) }
-    let invalid = try Self.wrongChanges.map { try changed($0.0, to: $0.1) }
+    let comparison = try JSONDiff.render(Fixture.comparison())
+    let valid =
+      try NamedReport.all.map { try JSONReport.render($0.report) }
+      + Fixture.comparisons.map { try JSONDiff.render($0.report) }
+    let invalid =
+      try Self.wrongChanges.map { try changed($0.0, to: $0.1) }
+      + [comparison.replacing(#""change" : "worse""#, with: #""change" : "bad""#)]
     guard let refused = try refusedByPython(valid + invalid) else {
       print("python3 with jsonschema is missing (apt-get install python3-jsonschema): not compared")
       return

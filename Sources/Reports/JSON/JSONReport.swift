@@ -30,10 +30,13 @@ public struct JSONReport {
   /// The document, with a line feed at its end.
   ///
   /// - Throws: `EncodingError`, which no report can cause: its values are all representable.
-  public static func render(_ report: Report) throws -> String {
+  public static func render(_ report: Report) throws -> String { try document(report) }
+
+  /// How every document of ours is written.
+  static func document(_ value: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"
+    return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
   }
 
   /// The report that a document of `render` holds.

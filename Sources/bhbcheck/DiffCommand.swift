@@ -1,0 +1,65 @@
+import ArgumentParser
+import BootMachine
+import Inspection
+import KernelImage
+import Mitigation
+import Reports
+
+struct DiffCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "diff",
+    abstract: "How boot paths and findings changed from one image to another.",
+    discussion: """
+      Each of the two is an image or a report of one (`bhbcheck inspect --format json`); give \
+      modules and symbols to inspect and compare the reports.
+
+      Exit status: 1 a boot path got worse, or a finding is new (see --fail-on); else 65, 66 or 70 \
+      if an input failed; else 2 if a boot path is undetermined; else 0.
+      """)
+
+  @Argument(help: "The earlier image, or a report of it.")
+  var before: String
+
+  @Argument(help: "The later image, or a report of it.")
+  var after: String
+
+  @OptionGroup var judging: JudgingOptions
+
+  @Option(help: "How to write the comparison: text or json.")
+  var format: OutputFormat = .text
+
+  @Option(help: "The lowest severity of a new finding that makes the exit status 1.")
+  var failOn: Severity = .warning
+
+  @Option(name: .shortAndLong, help: "How many threads run boot paths.")
+  var jobs = 1
+
+  func run() throws {
+    let inspector = try Output.usable {
+      let catalog = try MatrixCatalog.standard()
+      return Inspector(
+        matrix: try judging.matrix(catalog), runner: PathRunner(jobs: jobs),
+        policy: try judging.policy(of: catalog))
+    }
+    let earlier = ComparedImage(before, by: inspector)
+    let later = ComparedImage(after, by: inspector)
+    let isReadable = earlier.image.error == nil && later.image.error == nil
+    let report = ComparisonReport(
+      tool: BHBCheck.tool, before: earlier.side, after: later.side,
+      comparison: isReadable ? Comparison(from: earlier.image, to: later.image) : nil,
+      failOn: failOn)
+    switch format {
+    case .json: try Output.write(try JSONDiff.render(report))
+    case .text:
+      try Output.write(DiffReport(colour: Output.usesColour, width: Output.width).render(report))
+    }
+    for side in [earlier, later] { Output.complain(about: side.image, given: side.path) }
+    throw ExitCode(ExitStatus.of(report, before: earlier.image, after: later.image))
+  }
+}
+
+extension ComparedImage {
+  fileprivate var side: ComparisonReport.Side {
+    ComparisonReport.Side(path: path, image: image, in: report)
+  }
+}
