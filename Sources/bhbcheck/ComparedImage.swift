@@ -21,7 +21,7 @@ struct ComparedImage {
       (report, images) = Self.read(path)
     } else {
       images = Self.artefacts(path).map(inspector.report)
-      report = Report(tool: BHBCheck.tool, images: images)
+      report = Report(tool: BHBCheck.tool, policy: inspector.policy?.id, images: images)
     }
     image = Self.single(images, of: path)
   }
@@ -30,7 +30,7 @@ struct ComparedImage {
   init(_ input: ImageInput, by inspector: Inspector) {
     let images = input.artefacts().map(inspector.report)
     path = input.images.first ?? images.first?.path ?? ""
-    report = Report(tool: BHBCheck.tool, images: images)
+    report = Report(tool: BHBCheck.tool, policy: inspector.policy?.id, images: images)
     image = Self.single(images, of: path)
   }
 

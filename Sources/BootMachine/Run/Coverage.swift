@@ -44,9 +44,9 @@ public struct Coverage: Sendable, Hashable {
 
 /// The basic blocks that one machine has ever run: a bit for each byte of the image, and a list.
 struct SeenBlocks: ~Copyable {
-  private let start: UInt64
-  private let count: UInt64
-  private let bits: UnsafeMutableRawPointer
+  let start: UInt64
+  let count: UInt64
+  let bits: UnsafeMutableRawPointer
   private(set) var blocks: [BlockRun] = []
 
   init(_ area: AddressMap.Area) throws(MachineError) {
@@ -60,14 +60,6 @@ struct SeenBlocks: ~Copyable {
   }
 
   deinit { free(bits) }
-
-  /// Whether a block of the image has not run yet; false for code that is not the image's.
-  @inline(__always)
-  func isNew(_ address: UInt64) -> Bool {
-    let offset = address &- start
-    guard offset < count else { return false }
-    return bits.load(fromByteOffset: Int(offset >> 3), as: UInt8.self) >> UInt8(offset & 7) & 1 == 0
-  }
 
   /// Notes that a block of the image ran.
   mutating func insert(_ block: BlockRun) {

@@ -15,7 +15,7 @@ extension MachineState {
     try Engine.check(bhb_hook_cpuid(engine.handle, &hook, onCPUID, user), "a hook on CPUID")
     try Engine.check(
       bhb_hook_port_read(engine.handle, &hook, onPortRead, user), "a hook on I/O ports")
-    try Engine.check(bhb_hook_block(engine.handle, &hook, onBlock, user), "a hook on blocks")
+    try Engine.check(bhb_hook_block(engine.handle, &hook, onBlock, watch), "a hook on blocks")
     try Engine.check(
       bhb_hook_invalid(engine.handle, &hook, onInvalid, user), "a hook on unknown instructions")
     try Engine.check(
@@ -66,13 +66,16 @@ private func onCPUID(_ engine: OpaquePointer?, _ user: UnsafeMutableRawPointer?)
 private func onBlock(
   _ engine: OpaquePointer?, _ address: UInt64, _ size: UInt32, _ user: UnsafeMutableRawPointer?
 ) {
-  guard let state = MachineState.of(user) else { return }
-  state.blocks += 1
-  if state.seen.isNew(address), let failure = state.meet(BlockRun(address: address, size: size)) {
+  guard let watch = user?.assumingMemoryBound(to: BlockWatch.self),
+    watch.pointee.needsAttention(address)
+  else { return }
+  let state = watch.pointee.state.takeUnretainedValue()
+  let block = BlockRun(address: address, size: size)
+  if watch.pointee.isUnseen(address), let failure = state.meet(block) {
     return state.halt(engine, .failed(failure))
   }
-  if state.isTracing { state.trace.append(BlockRun(address: address, size: size)) }
-  if state.blocks > MachineState.blockLimit {
+  if watch.pointee.isTracing { state.trace.append(block) }
+  if watch.pointee.blocks > MachineState.blockLimit {
     state.halt(engine, .failed(.blockLimit(at: address)))
   }
 }

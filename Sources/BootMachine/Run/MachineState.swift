@@ -26,7 +26,6 @@ final class MachineState {
 
   // What happened.
   var stop: Stop?
-  var blocks = 0
   var cpuidQueries: [CPUIDQuery] = []
   var msrAccesses: [MSRRecord] = []
   var log: [[UInt8]] = []
@@ -37,11 +36,19 @@ final class MachineState {
   /// How much of the stack belongs to a call that is to go on later, in bytes.
   var reservedStack: UInt64 = 0
 
+  /// What the hook on blocks sees.
+  let watch: UnsafeMutablePointer<BlockWatch>
+  /// The basic blocks that ran on this path.
+  var blocks: Int { watch.pointee.blocks }
+
   /// What this machine ever ran; `reset` leaves it alone.
   var seen: SeenBlocks
 
   // The trace of basic blocks, when one is wanted.
-  var isTracing = false
+  var isTracing: Bool {
+    get { watch.pointee.isTracing }
+    set { watch.pointee.isTracing = newValue }
+  }
   var trace: [BlockRun] = []
 
   /// More than ten times what the longest path of a real kernel takes.
@@ -54,11 +61,15 @@ final class MachineState {
     hooks = HookTable(plan)
     map = memory.map
     arena = memory.arena
+    watch = .allocate(capacity: 1)
+    watch.initialize(to: BlockWatch(self))
   }
+
+  deinit { watch.deallocate() }
 
   func reset() {
     stop = nil
-    blocks = 0
+    watch.pointee.blocks = 0
     reservedStack = 0
     cpuidQueries.removeAll(keepingCapacity: true)
     msrAccesses.removeAll(keepingCapacity: true)
