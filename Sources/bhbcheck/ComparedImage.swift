@@ -14,24 +14,25 @@ struct ComparedImage {
   var image: ImageReport
 
   /// Reads the image or the report at `path`.
-  init(_ path: String, by inspector: Inspector) {
+  ///
+  /// - Parameter head: a report without images, for what `inspector` finds.
+  init(_ path: String, by inspector: Inspector, head: Report) {
     self.path = path
-    let images: [ImageReport]
     if Self.isReport(path) {
-      (report, images) = Self.read(path)
+      report = Self.read(path, head: head)
     } else {
-      images = Self.artefacts(path).map(inspector.report)
-      report = Report(tool: BHBCheck.tool, policy: inspector.policy?.id, images: images)
+      report = head
+      report.images = Self.artefacts(path).map(inspector.report)
     }
-    image = Self.single(images, of: path)
+    image = Self.single(report.images, of: path)
   }
 
   /// The image that was given by `input`.
-  init(_ input: ImageInput, by inspector: Inspector) {
-    let images = input.artefacts().map(inspector.report)
-    path = input.images.first ?? images.first?.path ?? ""
-    report = Report(tool: BHBCheck.tool, policy: inspector.policy?.id, images: images)
-    image = Self.single(images, of: path)
+  init(_ input: ImageInput, by inspector: Inspector, head: Report) {
+    report = head
+    report.images = input.artefacts().map(inspector.report)
+    path = input.images.first ?? report.images.first?.path ?? ""
+    image = Self.single(report.images, of: path)
   }
 
   /// Makes the image one that could not be used.
@@ -58,18 +59,19 @@ struct ComparedImage {
     return start.first { !" \t\r\n".utf8.contains($0) } == UInt8(ascii: "{")
   }
 
-  private static func read(_ path: String) -> (Report, [ImageReport]) {
+  private static func read(_ path: String, head: Report) -> Report {
     var failed = ImageReport(path: path)
     do {
       let member = try Artefact.openText(path: path)
-      let report = try JSONReport.parse(member.contents.bytes.raw)
-      return (report, report.images)
+      return try JSONReport.parse(member.contents.bytes.raw)
     } catch let error as ImageError {
       failed.error = ImageFailure(error)
     } catch {
       failed.error = ImageFailure(code: .malformed, message: "\(error)")
     }
-    return (Report(tool: BHBCheck.tool, images: [failed]), [failed])
+    var report = head
+    report.images = [failed]
+    return report
   }
 
   private static func artefacts(_ path: String) -> [Artefact] {

@@ -41,8 +41,8 @@ struct DiffCommand: ParsableCommand {
         matrix: try judging.matrix(catalog), runner: PathRunner(jobs: jobs),
         policy: try judging.policy(of: catalog))
     }
-    let earlier = ComparedImage(before, by: inspector)
-    let later = ComparedImage(after, by: inspector)
+    let earlier = ComparedImage(before, by: inspector, head: judging.head)
+    let later = ComparedImage(after, by: inspector, head: judging.head)
     let isReadable = earlier.image.error == nil && later.image.error == nil
     let report = ComparisonReport(
       tool: BHBCheck.tool, before: earlier.side, after: later.side,

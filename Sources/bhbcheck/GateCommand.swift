@@ -79,12 +79,12 @@ struct GateCommand: ParsableCommand {
         matrix: try judging.matrix(catalog), runner: PathRunner(jobs: jobs),
         policy: try judging.policy(of: catalog))
     }
-    var given = ComparedImage(image.images, by: inspector)
+    var given = ComparedImage(image.images, by: inspector, head: judging.head)
     let gate = Gate(failOn: failOn, allowed: Set(allow), conditions: require)
     let result: GateResult
     var held: ComparedImage?
     if let baseline {
-      var good = ComparedImage(baseline, by: inspector)
+      var good = ComparedImage(baseline, by: inspector, head: judging.head)
       if good.image.error == nil, given.image.error == nil,
         let reason = Gate.unfitness(of: good.report, for: given.report)
       {

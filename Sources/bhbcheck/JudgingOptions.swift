@@ -18,6 +18,9 @@ struct JudgingOptions: ParsableArguments {
   /// The id of the policy that applies.
   var policyID: String { policy ?? Policy.defaultID }
 
+  /// A report without images that says by what they are judged.
+  var head: Report { Report(tool: BHBCheck.tool, policy: policyID, images: []) }
+
   /// The policy that was asked for.
   func policy(of catalog: MatrixCatalog) throws -> Policy {
     guard let found = catalog.policy(id: policyID) else {

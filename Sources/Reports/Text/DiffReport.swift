@@ -124,7 +124,7 @@ extension Page {
           arrow(path.before.verdict.cell.text, path.after.verdict.cell.text), path.change.style)
         let reason = path.becameUndetermined ? path.after.undeterminedBecause : nil
         let cells = [
-          Cell(path.protection, below: path.claim), Cell(row.names(of: \.environment)),
+          Cell(path.protection, below: path.details), Cell(row.names(of: \.environment)),
           Cell(row.names(of: \.statement.rawValue)), Cell(row.names(of: \.commandLineName)),
           Cell(row.names(of: \.cpu), below: reason.map { "undetermined: \($0)" }),
         ]
@@ -171,10 +171,19 @@ extension PathChange {
     return arrow(text(before), text(after))
   }
 
-  /// The sysfs line, where it changed.
-  fileprivate var claim: String? {
-    guard before.sysfs != after.sysfs else { return nil }
-    return "sysfs: " + arrow(before.sysfs ?? unknown, after.sysfs ?? unknown)
+  /// What the protection does not show: entry points that only one has, and the sysfs line.
+  fileprivate var details: String? {
+    var parts: [String] = []
+    for (state, other, words) in [(before, after, "no more"), (after, before, "new")] {
+      let lonely = state.entryPoints.keys.filter { other.entryPoints[$0] == nil }.sorted()
+      // Of a path that could not be run no entry point is known.
+      guard !lonely.isEmpty, !other.entryPoints.isEmpty else { continue }
+      parts.append("\(words): " + lonely.map(\.rawValue).joined(separator: ", "))
+    }
+    if before.sysfs != after.sysfs {
+      parts.append("sysfs: " + arrow(before.sysfs ?? unknown, after.sysfs ?? unknown))
+    }
+    return parts.isEmpty ? nil : parts.joined(separator: "; ")
   }
 }
 
