@@ -192,8 +192,7 @@ struct PathFindings {
     return [
       Finding(
         .wronglyNotAffected,
-        "The image takes \(abridged(processors)) for not affected; \(sources.joined(separator: "; ")) "
-          + "says otherwise.",
+        "The image takes \(abridged(processors)) for not affected, against \(abridged(sources)).",
         paths: wrong.map(\.0.path.id),
         locations: [locate("cpu_vuln_whitelist")].compactMap(\.self))
     ]
