@@ -44,7 +44,8 @@ struct SampleFindingsTests {
   func right(_ sample: SampleManifest.Sample) throws {
     let matrix = try Matrix.standard(catalog, contract: contract(of: sample))
     let report = try report(on: sample, matrix: matrix)
-    #expect(report.findings.isEmpty, "\(report.findings.map { "\($0.id) \($0.message) \($0.paths)" })")
+    #expect(
+      report.findings.isEmpty, "\(report.findings.map { "\($0.id) \($0.message) \($0.paths)" })")
     #expect(report.paths.allSatisfy { $0.verdict == .adequate })
     #expect(matrix.isComplete)
   }

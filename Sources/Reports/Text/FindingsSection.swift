@@ -20,7 +20,8 @@ extension Page {
         let others = follower.followsFrom.filter { $0 != group.leader.id }.map(\.description)
         let also = others.isEmpty ? "" : ", and from \(enumerated(others))"
         line(
-          Cell("    "), Cell("\(follower.severity.rawValue) \(follower.id)", follower.severity.style),
+          Cell("    "),
+          Cell("\(follower.severity.rawValue) \(follower.id)", follower.severity.style),
           Cell(" follows\(also):"))
         paragraph(follower.message, indent: 6)
       }
