@@ -1,6 +1,7 @@
 import BootMachine
 import Foundation
 import Inspection
+import Mitigation
 import Testing
 
 @Suite("Data files of a user")
