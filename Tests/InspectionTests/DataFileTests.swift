@@ -1,6 +1,7 @@
 import BootMachine
 import Foundation
 import Inspection
+import Mitigation
 import Testing
 
 @Suite("Data files of a user")
@@ -22,6 +23,26 @@ struct DataFileTests {
     let catalog = try MatrixCatalog.standard(overrides: files)
     #expect(catalog.commandLine(name: "default")?.line == "quiet")
     #expect(catalog.overrides == files)
+  }
+
+  @Test("a policy of the user's stands beside ours, or in the place of the one with its id")
+  func policies() throws {
+    func file(_ id: String, _ requires: String) -> DataFile {
+      let text =
+        #"{"policies": [{"id": "\#(id)", "title": "", "source": "ours", "rows": ["#
+        + #"{"when": {}, "requires": "\#(requires)", "reason": "always"}]}]}"#
+      return DataFile(kind: .policies, path: "policies.json", bytes: Array(text.utf8))
+    }
+    let added = try MatrixCatalog.standard(overrides: [file("strict", "long")])
+    #expect(
+      added.policies.map(\.id) == ["default", "bhi-ctrl", "bhi-ctrl-or-hypervisor", "strict"])
+    #expect(added.policy(id: "strict")?.rows.first?.requires == .long)
+    let changed = try MatrixCatalog.standard(overrides: [file("default", "short-or-long")])
+    #expect(changed.policies.count == 3)
+    #expect(changed.policy(id: "default")?.source == "ours")
+    #expect(throws: DataError.self) {
+      try MatrixCatalog.standard(overrides: [file("x", "much")])
+    }
   }
 
   @Test("a directory that is not there is an error that names it")

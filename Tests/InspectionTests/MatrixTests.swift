@@ -107,6 +107,19 @@ struct MatrixTests {
     #expect(off("spectre_bhi=off spectre_bhi=on quiet") == [])
     #expect(off("mitigations=off spectre_bhi=on quiet") == [])
     #expect(off("quiet mitigations=auto,no_user_kernel") == [.userToKernel])
+    #expect(off("quiet mitigations=auto,nosmt,no_user_kernel,no_guest_host") == both)
+    #expect(off("mitigations=auto,no_user_user") == [])
     #expect(off("nospectre_v2 quiet") == both)
+  }
+
+  @Test("where kernels differ, a line may switch off, and does not always")
+  func maySwitchOff() {
+    let line = catalog.commandLine(writtenAs: "quiet mitigations=off spectre_bhi=on")
+    #expect(line.switchesOff == [])
+    #expect(line.maySwitchOff == [.userToKernel, .guestToHost])
+    #expect(catalog.commandLine(writtenAs: "spectre_bhi=on").maySwitchOff == [])
+    #expect(line.namesMitigation)
+    #expect(!catalog.commandLine(writtenAs: "quiet root=/dev/sda1 fred=off").namesMitigation)
+    #expect(catalog.commandLine(writtenAs: "nospectre_v2").namesMitigation)
   }
 }

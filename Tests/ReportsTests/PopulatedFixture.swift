@@ -26,7 +26,8 @@ extension Fixture {
     image.findings = [
       Finding(
         id: RuleID("BHB042"), severity: .error, message: "cut off", paths: ["a/b/silent/c"],
-        locations: [Location(image: "vmlinux", address: Address(2), symbol: "g")], advice: "mend")
+        locations: [Location(image: "vmlinux", address: Address(2), symbol: "g")], advice: "mend",
+        followsFrom: [RuleID("BHB002")])
     ]
     var report = report([image])
     report.overrides = [

@@ -85,7 +85,8 @@ extension Fixture {
         + "history of Alder Lake, Sapphire Rapids and newer cores.",
       paths: shortPaths.filter { $0.verdict == .inadequate }.map(\.path.id)
         + ["haswell/hyper-v/silent/default", "haswell/vmware/silent/default"],
-      advice: "Select the long sequence unless the hypervisor says that the short one suffices."),
+      advice: "Select the long sequence unless the hypervisor says that the short one suffices.",
+      followsFrom: [RuleID("BHB002")]),
     Finding(
       id: RuleID("BHB090"), severity: .warning, message: "One path could not be determined.",
       paths: ["sapphire-rapids/xen-pv/silent/default"], advice: "Boot it under Xen."),

@@ -9,8 +9,21 @@ import Testing
 func expectSnapshot(
   _ text: String, _ name: String, sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
-  let file = URL(filePath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().appending(components: "Snapshots", "Reports", name)
+  try expectFile(
+    text,
+    Snapshots.repository.appending(components: "Tests", "Snapshots", "Reports", name),
+    sourceLocation: sourceLocation)
+}
+
+enum Snapshots {
+  static let repository = URL(filePath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent()
+}
+
+/// Compares `text` with a file of the repository, or writes it anew, as for a snapshot.
+func expectFile(
+  _ text: String, _ file: URL, sourceLocation: SourceLocation = #_sourceLocation
+) throws {
   if ProcessInfo.processInfo.environment["BHBCHECK_RENEW_SNAPSHOTS"] == "1" {
     try Data(text.utf8).write(to: file)
     return
@@ -24,7 +37,7 @@ func expectSnapshot(
   let wanted = number < expectedLines.count ? String(expectedLines[number]) : "(end)"
   Issue.record(
     """
-    \(name) differs at line \(number + 1)
+    \(file.lastPathComponent) differs at line \(number + 1)
     expected: \(wanted)
     found:    \(found)
     BHBCHECK_RENEW_SNAPSHOTS=1 swift test --filter ReportsTests writes it anew

@@ -71,13 +71,12 @@ struct SusceptibilityRule: Decodable, Sendable {
   var guest: Bool
   var source: String
 
-  func applies(to processor: Processor) -> Bool {
+  func applies(to processor: Processor, hasEnhancedIBRS: Bool) -> Bool {
     guard let vendor = processor.vendor, vendors.contains(vendor.rawValue),
       families?.contains(processor.family) ?? true,
       models?.contains(where: { Int($0.value) == processor.model }) ?? true
     else { return false }
-    // Where the register that tells is not known, no such rule can be said to fit.
-    return enhancedIbrs == nil || enhancedIbrs == processor.hasEnhancedIBRS
+    return enhancedIbrs == nil || enhancedIbrs == hasEnhancedIBRS
   }
 }
 

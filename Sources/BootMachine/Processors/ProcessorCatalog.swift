@@ -100,14 +100,26 @@ public struct ProcessorCatalog: Sendable {
   /// - Parameter asGuest: whether it is a guest's, to which a hypervisor may show less than it has.
   public func assessed(_ processor: Processor, asGuest: Bool = false) -> Processor {
     var result = processor
-    let rule = susceptibility.first { $0.applies(to: processor) }
-    result.affected = rule.flatMap { asGuest ? $0.guest : $0.bareMetal }
-    result.affectedSource = rule?.source
+    let rules = rules(for: processor)
+    let answers = Set(rules.map { asGuest ? $0.guest : $0.bareMetal })
+    // Two rules apply where it is not known whether there is enhanced IBRS.
+    result.affected = answers.count == 1 ? answers.first : nil
+    result.affectedSource = answers.count == 1 ? rules.first?.source : nil
     result.beforeAlderLake =
       processor.vendor == .intel
       && beforeAlderLake.contains(
         KnownModel(family: processor.family, model: processor.model))
     return result
+  }
+
+  /// The first rule about `processor`; where it is not known whether it has enhanced IBRS, the first
+  /// in either case. Empty if there is none in any of these cases.
+  private func rules(for processor: Processor) -> [SusceptibilityRule] {
+    let cases = processor.hasEnhancedIBRS.map { [$0] } ?? [true, false]
+    let rules = cases.compactMap { hasIt in
+      susceptibility.first { $0.applies(to: processor, hasEnhancedIBRS: hasIt) }
+    }
+    return rules.count == cases.count ? rules : []
   }
 
   /// A dumped processor with the registers that its dump does not hold.

@@ -62,9 +62,13 @@ struct Shortfall {
   var words: String {
     let got =
       switch outcome.mechanism {
-      case .sequence?: "the \(outcome.sequence?.rawValue ?? "unknown") sequence"
+      case .sequence?:
+        "the \(outcome.sequence?.rawValue ?? "unknown") sequence"
+          + (outcome.followedByIBHF == true ? " with IBHF" : "")
       case .ibhf?: "IBHF alone"
-      case .off?: "nothing (switched off)"
+      case .off?:
+        facts.switchedOff.isEmpty
+          ? "nothing (switched off)" : "nothing (switched off along with another attack vector)"
       case Mechanism.none?: "nothing"
       case .hardware?: "BHI_DIS_S"
       case .retpoline?: "retpolines"

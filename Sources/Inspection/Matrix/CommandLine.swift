@@ -41,7 +41,7 @@ public struct CommandLine: Sendable, Hashable, Decodable {
 
 extension CommandLine {
   /// Whether it holds an option that this mitigation depends on, whatever that option says.
-  var namesMitigation: Bool {
+  public var namesMitigation: Bool {
     let options = ["mitigations", "nospectre_v2", "spectre_v2", "spectre_bhi"]
     return line.split(whereSeparator: \.isWhitespace).contains { word in
       options.contains(String(word.prefix { $0 != "=" }))

@@ -55,8 +55,15 @@ public struct Contract: Sendable, Hashable, Decodable {
     guard environment.isGuest, environment.knowsItIsGuest, statements.contains(statement),
       !(statement == .shortAdequate && processor.showsBHIControl)
     else { return false }
-    guard case .cpuid(let signature, _, _) = place else { return processor.vendor == .intel }
-    return environment.hypervisor?.signature == signature
+    switch place {
+    case .cpuid(let signature, _, _):
+      return environment.hypervisor?.signature == signature
+    case .msr(_, let enumeration):
+      // A guest that is not shown the register which enumerates the others reads none of them.
+      return processor.vendor == .intel
+        && (processor.enumeratesArchCapabilities
+          || !enumeration.contains { $0.msr == MSRIndex.archCapabilities })
+    }
   }
 
   /// `processor` with `statement` made to it, as it is in `environment`.

@@ -93,6 +93,18 @@ public struct Matrix: Sendable {
     return matrix
   }
 
+  /// The paths of `rows`, put together elsewhere.
+  ///
+  /// - Parameter isComplete: whether they are of all kinds.
+  static func of(
+    _ rows: [Row], catalog: MatrixCatalog, contract: Contract?, isComplete: Bool
+  ) -> Matrix {
+    var matrix = Matrix(catalog: catalog, contract: contract)
+    for row in rows { matrix.append(row) }
+    matrix.isComplete = isComplete
+    return matrix
+  }
+
   /// Processors that stand for a generation: they go through every environment.
   public static let keyProcessors = [
     "skylake-sp-ibrs", "ice-lake-sp", "alder-lake-early-microcode", "sapphire-rapids",

@@ -21,12 +21,12 @@ public struct TextReport: Sendable {
       if index > 0 { page.blank() }
       page.verdictLine(image)
       guard image.error == nil else { continue }
+      page.findings(image.findings)
       page.kernel(image)
       page.sequence(image.sequence)
       page.sites(image)
       page.bits(image)
       page.decisions(image.paths, policy: report.policy)
-      page.findings(image)
       page.notes(image)
     }
     page.overrides(report.overrides)
@@ -194,24 +194,6 @@ extension Page {
     let lines = distinct(paths.map { [$0.path.commandLineName, $0.path.commandLine] })
     for line in lines where !line[1].isEmpty && line[0] != line[1] {
       paragraph("\(line[0]) is the command line \(quoted(line[1]))", style: .quiet)
-    }
-  }
-
-  fileprivate mutating func findings(_ image: ImageReport) {
-    heading("Findings", image.findings.isEmpty ? "none" : "")
-    for finding in image.findings {
-      line(
-        Cell("  "), Cell("\(finding.severity.rawValue) \(finding.id)", finding.severity.style))
-      paragraph(finding.message, indent: 4)
-      var rows: [(String, Cell)] = []
-      if !finding.paths.isEmpty {
-        rows.append(("paths", Cell(abridged(finding.paths, limit: 3))))
-      }
-      if !finding.locations.isEmpty {
-        rows.append(("places", Cell(abridged(finding.locations.map(\.place), limit: 5))))
-      }
-      rows.append(("advice", Cell(finding.advice)))
-      facts(rows, indent: 4)
     }
   }
 
