@@ -27,6 +27,8 @@ final class MachineState {
   // What happened.
   var stop: Stop?
   var blocks = 0
+  /// The basic block that runs.
+  var block: UInt64 = 0
   var cpuidQueries: [CPUIDQuery] = []
   var msrAccesses: [MSRRecord] = []
   var log: [[UInt8]] = []
@@ -38,7 +40,9 @@ final class MachineState {
   var reservedStack: UInt64 = 0
 
   /// What this machine ever ran; `reset` leaves it alone.
-  var seen: SeenBlocks
+  ///
+  /// Asked for at every block, and only on the machine's thread.
+  @exclusivity(unchecked) var seen: SeenBlocks
 
   // The trace of basic blocks, when one is wanted.
   var isTracing = false
