@@ -13,6 +13,17 @@ struct EffectiveCommandLine: Sendable {
   /// What a report says of the embedded boot configuration; nil if there is none.
   let note: String?
 
+  init(
+    builtIn: String, overrides: Bool, artefact: String, embedded: String, embeddedIsForced: Bool
+  ) {
+    self.builtIn = builtIn
+    self.overrides = overrides
+    self.artefact = artefact
+    self.embedded = embedded
+    self.embeddedIsForced = embeddedIsForced
+    note = nil
+  }
+
   init(_ identity: Identity) {
     builtIn = identity.builtInCommandLine ?? ""
     overrides = identity.builtInOverrides ?? false
