@@ -103,10 +103,8 @@ struct PathFindings {
   private var silentGuests: [Finding] {
     let short = shortfalls.filter { $0.rule == .silentGuestShort }
     guard !short.isEmpty else { return [] }
-    let counts = Set(
-      (report.sequence?.variants ?? []).filter { $0.sequenceClass == .short }
-        .map { "\($0.outer ?? 0)x\($0.inner ?? 0)" }
-    ).sorted()
+    let counts = Set((report.sequence?.variants ?? []).filter { $0.sequenceClass == .short }
+      .map { "\($0.outer ?? 0)x\($0.inner ?? 0)" }).sorted()
     return [
       Finding(
         .silentGuestShort,
