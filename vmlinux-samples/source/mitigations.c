@@ -180,6 +180,17 @@ static int (*const reset_bhb_counts_call)(void)
 	__attribute__((section(".initcall4.init"), used)) = reset_bhb_counts;
 #endif
 
+#if LATE == LATE_STORE
+/* Would be reached from a file in sysfs, by way of a pointer, whenever somebody writes there. */
+static FUNCTION_OF_ITS_OWN int store_bhb_counts(u8 outer, u8 inner)
+{
+	bhb_seq_outer_loop = outer;
+	bhb_seq_inner_loop = inner;
+	return 0;
+}
+int (*bhb_counts_store)(u8, u8) __attribute__((used)) = store_bhb_counts;
+#endif
+
 /* Adds a text and returns where the next one goes. */
 static char *append(char *output, const char *text)
 {

@@ -80,6 +80,7 @@
 #define LATE_NOTHING 0
 #define LATE_FEATURE 1  /* the features are forced only then */
 #define LATE_COUNTS 2   /* an init call writes the count variables */
+#define LATE_STORE 3    /* a function that nobody is seen to call writes them */
 #ifndef LATE
 #define LATE LATE_NOTHING
 #endif

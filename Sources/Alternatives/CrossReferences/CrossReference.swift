@@ -10,8 +10,9 @@ struct CrossReference: Hashable, Sendable {
 }
 
 extension KernelImage {
-  /// The instructions that name an address in one of `ranges`, each verified by decoding its
-  /// function from the start; in ascending order.
+  /// The instructions that branch to an address in one of `ranges`, write there or make it, but
+  /// not those that only read. Each is verified by decoding its function from the start; in
+  /// ascending order.
   func references(
     to ranges: [Range<UInt64>], _ decoder: borrowing Decoder
   ) -> [CrossReference] {
@@ -52,8 +53,19 @@ extension KernelImage {
       return before & 0xc0 == 0x80 || before & 0x07 == 5 || before & 0xf8 == 0xb8
         || before & 0xf8 == 0xc0 || before == 0x68 || before & 0xc0 == 0
     }
-    if before & 0xc7 == 0x05 || before & 0xfe == 0xe8 { return true }
-    return hit.offset >= 2 && before & 0xf0 == 0x80 && bytes[hit.offset - 2] == 0x0f
+    if before & 0xfe == 0xe8 { return true }
+    guard hit.offset >= 2 else { return false }
+    if before & 0xf0 == 0x80, bytes[hit.offset - 2] == 0x0f { return true }
+    guard before & 0xc7 == 0x05 else { return false }
+    // An opcode of one byte or of two; tests of features are everywhere.
+    func effect(_ length: Int) -> MemoryEffect {
+      let start = hit.offset - 1 - length
+      guard start >= 0 else { return .read }
+      return MemoryEffect(
+        UnsafeRawBufferPointer(rebasing: bytes[start..<hit.offset]), immediate: nil)
+    }
+    return effect(1) != .read
+      || hit.offset >= 3 && bytes[hit.offset - 3] == 0x0f && effect(2) != .read
   }
 }
 

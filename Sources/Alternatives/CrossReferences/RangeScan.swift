@@ -17,13 +17,16 @@ struct RangeScan {
 
   init(_ bytes: UnsafeRawBufferPointer, at address: UInt64, ranges: [Range<UInt64>]) {
     // A displacement at offset o holds target - (address + o + 4 + immediate).
-    let windows = ranges.map { range in
+    func window(_ range: Range<UInt64>) -> Window {
       let start = range.lowerBound &- address &- 4 &- Self.longestImmediate
       return Window(
         relative: UInt32(truncatingIfNeeded: start),
         relativeSpan: UInt32(clamping: UInt64(range.count) + Self.longestImmediate),
         absolute: UInt32(truncatingIfNeeded: range.lowerBound), span: UInt32(clamping: range.count))
     }
+    let windows = ranges.map(window)
+    // Ranges that lie near each other are looked for as one, and told apart where it matches.
+    let hulls = Self.hulls(ranges).map(window)
     let one = SIMD4<UInt32>(repeating: 1)
     var offset = 0
     var position = SIMD4<UInt32>(0, 4, 8, 12)
@@ -36,18 +39,21 @@ struct RangeScan {
       let second = position &+ one
       let third = second &+ one
       let fourth = third &+ one
-      for window in windows {
-        let start = SIMD4(repeating: window.relative)
-        let span = SIMD4(repeating: window.relativeSpan)
-        let low = SIMD4(repeating: window.absolute)
-        let size = SIMD4(repeating: window.span)
+      for hull in hulls {
+        let start = SIMD4(repeating: hull.relative)
+        let span = SIMD4(repeating: hull.relativeSpan)
+        let low = SIMD4(repeating: hull.absolute)
+        let size = SIMD4(repeating: hull.span)
         let relative =
           (a &+ position &- start .< span) .| (b &+ second &- start .< span)
           .| (c &+ third &- start .< span) .| (d &+ fourth &- start .< span)
         let absolute =
           (a &- low .< size) .| (b &- low .< size) .| (c &- low .< size) .| (d &- low .< size)
         if any(relative .| absolute) {
-          for place in offset..<(offset + 16) { check(bytes, place, window) }
+          for place in offset..<(offset + 16) {
+            for window in windows { check(bytes, place, window) }
+          }
+          break
         }
       }
       position = position &+ SIMD4(repeating: 16)
@@ -64,6 +70,20 @@ struct RangeScan {
     var relativeSpan: UInt32
     var absolute: UInt32
     var span: UInt32
+  }
+
+  /// Ranges that cover all of `ranges`, with gaps of a few pages at most in each.
+  private static func hulls(_ ranges: [Range<UInt64>]) -> [Range<UInt64>] {
+    let gap: UInt64 = 0x4000
+    var hulls: [Range<UInt64>] = []
+    for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+      if let last = hulls.last, range.lowerBound < last.upperBound &+ gap {
+        hulls[hulls.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
+      } else {
+        hulls.append(range)
+      }
+    }
+    return hulls
   }
 
   private mutating func check(_ bytes: UnsafeRawBufferPointer, _ offset: Int, _ window: Window) {

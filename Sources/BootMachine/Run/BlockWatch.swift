@@ -5,6 +5,8 @@
 struct BlockWatch {
   /// The blocks that ran on this path.
   var blocks = 0
+  /// Where the block begins that runs.
+  var block: UInt64 = 0
   /// Whether every block is to be recorded.
   var isTracing = false
   private let seen: (start: UInt64, count: UInt64, bits: UnsafeMutableRawPointer)
@@ -20,6 +22,7 @@ struct BlockWatch {
   @inline(__always)
   mutating func needsAttention(_ address: UInt64) -> Bool {
     blocks &+= 1
+    block = address
     return isTracing || isUnseen(address) || blocks > MachineState.blockLimit
   }
 

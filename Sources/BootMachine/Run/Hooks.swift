@@ -85,8 +85,9 @@ private func onPortRead(
 ) -> UInt32 {
   guard let state = MachineState.of(user) else { return 0 }
   let port = UInt16(truncatingIfNeeded: port)
+  // The engine's RIP is not kept up to date inside a block.
   if let value = state.readPort(port) { return value }
-  state.halt(engine, .failed(.port(port, at: register(engine, UC_X86_REG_RIP))))
+  state.halt(engine, .failed(.port(port, at: state.block)))
   return 0
 }
 

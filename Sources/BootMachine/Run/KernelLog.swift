@@ -115,9 +115,9 @@ private struct FormatField {
         return Int(Int32(truncatingIfNeeded: nextArgument()))
       }
       var value = 0
-      while let byte = peek(), byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9"), value < 10_000
-      {
-        value = value * 10 + Int(byte - UInt8(ascii: "0"))
+      while let byte = peek(), byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") {
+        // A hostile number must not grow without end.
+        value = min(value * 10 + Int(byte - UInt8(ascii: "0")), 10_000)
         position += 1
       }
       return value

@@ -40,6 +40,8 @@ final class MachineState {
   let watch: UnsafeMutablePointer<BlockWatch>
   /// The basic blocks that ran on this path.
   var blocks: Int { watch.pointee.blocks }
+  /// The basic block that runs.
+  var block: UInt64 { watch.pointee.block }
 
   /// What this machine ever ran; `reset` leaves it alone.
   var seen: SeenBlocks

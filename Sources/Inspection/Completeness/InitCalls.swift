@@ -22,11 +22,13 @@ struct InitCalls: Sendable {
         ? kernel.segments.contains { $0.isExecutable && $0.backed.contains(address) }
         : kernel.section(containing: address)?.isExecutable ?? false
     }
-    let offsets = stride(from: 0, through: count - 4, by: 4).map { offset in
+    // A linker script's symbol may stand in front of the padding that aligns the table.
+    func first(_ size: UInt64) -> Int { Int((size - table.lowerBound % size) % size) }
+    let offsets = stride(from: first(4), through: count - 4, by: 4).map { offset in
       let distance = bytes.loadUnaligned(fromByteOffset: offset, as: Int32.self)
       return table.lowerBound &+ UInt64(offset) &+ UInt64(bitPattern: Int64(distance))
     }
-    let pointers = stride(from: 0, through: count - 8, by: 8).map {
+    let pointers = stride(from: first(8), through: count - 8, by: 8).map {
       bytes.loadUnaligned(fromByteOffset: $0, as: UInt64.self)
     }
     addresses =

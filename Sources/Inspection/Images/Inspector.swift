@@ -82,6 +82,7 @@ public struct Inspector: Sendable {
     _ matrix: Matrix, _ analysis: StaticAnalysis, _ kernel: KernelImage,
     _ report: inout ImageReport
   ) -> [BootResult] {
+    report.notes += EffectiveCommandLine(kernel.identity).note.map { [$0] } ?? []
     var results: [BootResult]
     var late: LateFindings?
     do {

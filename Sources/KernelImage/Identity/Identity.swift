@@ -19,6 +19,7 @@ public struct Identity: Sendable {
     var configuration: Configuration?
     var commandLine: String?
     var bootconfig: String?
+    var embeddedCommandLine: String?
   }
 
   init(
@@ -59,4 +60,9 @@ public struct Identity: Sendable {
   /// The boot configuration that is built in (CONFIG_BOOT_CONFIG_EMBED); nil if there is none or
   /// the symbols do not tell.
   public var bootconfig: String? { details.value.bootconfig }
+
+  /// What the build made of that boot configuration's `kernel` keys, for the kernel to put in front
+  /// of its command line (CONFIG_CMDLINE_FROM_BOOTCONFIG); nil if it does not, or the symbols do not
+  /// tell.
+  public var embeddedCommandLine: String? { details.value.embeddedCommandLine }
 }

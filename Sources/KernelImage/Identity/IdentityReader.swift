@@ -57,7 +57,8 @@ struct IdentityReader: Sendable {
     let configuration = builtInConfiguration() ?? packagedConfiguration()
     return Identity.Details(
       configuration: configuration, commandLine: commandLine(configuration),
-      bootconfig: bootconfig())
+      bootconfig: text(between: "embedded_bootconfig_data"),
+      embeddedCommandLine: text(between: "embedded_kernel_cmdline"))
   }
 
   /// The configuration in the image (CONFIG_IKCONFIG): gzip between two marks (kernel/configs.c).
@@ -100,9 +101,9 @@ struct IdentityReader: Sendable {
     return space.text(at: address, limit: 4096).map { String(decoding: $0, as: UTF8.self) }
   }
 
-  /// Text between two symbols (lib/bootconfig-data.S).
-  private func bootconfig() -> String? {
-    let start = "embedded_bootconfig_data"
+  /// Text between a symbol and the one that marks its end (lib/bootconfig-data.S,
+  /// lib/embedded-cmdline.S).
+  private func text(between start: String) -> String? {
     guard let bytes = tables.bytes(from: start, to: start + "_end", orSection: nil) else {
       return nil
     }
