@@ -33,6 +33,11 @@ extension MachineState {
     }
   }
 
+  fileprivate func record(_ access: MSRRecord, at address: UInt64) {
+    msrAccesses.append(access)
+    reads.note(access, at: address)
+  }
+
   fileprivate func halt(_ engine: OpaquePointer?, _ reason: Stop) {
     stop = reason
     uc_emu_stop(engine)
@@ -56,6 +61,9 @@ private func onCPUID(_ engine: OpaquePointer?, _ user: UnsafeMutableRawPointer?)
   let subleaf = UInt32(truncatingIfNeeded: register(engine, UC_X86_REG_RCX))
   let answer = state.cpuid.answer(leaf: leaf, subleaf: subleaf)
   state.cpuidQueries.append(CPUIDQuery(leaf: leaf, subleaf: subleaf, answer: answer))
+  if state.reads.isOn, BootRead.hypervisorLeaves.contains(leaf) {
+    state.reads.note(leaf: leaf, answer, at: register(engine, UC_X86_REG_RIP))
+  }
   set(engine, UC_X86_REG_RAX, UInt64(answer.eax))
   set(engine, UC_X86_REG_RBX, UInt64(answer.ebx))
   set(engine, UC_X86_REG_RCX, UInt64(answer.ecx))
@@ -71,6 +79,7 @@ private func onBlock(
   if state.seen.isNew(address), let failure = state.meet(BlockRun(address: address, size: size)) {
     return state.halt(engine, .failed(failure))
   }
+  state.course = (state.course ^ address) &* 0x9e37_79b9_7f4a_7c15
   if state.isTracing { state.trace.append(BlockRun(address: address, size: size)) }
   if state.blocks > MachineState.blockLimit {
     state.halt(engine, .failed(.blockLimit(at: address)))
@@ -97,7 +106,7 @@ private func onCode(
   case .readMSR:
     let number = UInt32(truncatingIfNeeded: register(engine, UC_X86_REG_RCX))
     let value = state.msrs.read(number)
-    state.msrAccesses.append(MSRRecord(isRead: true, index: number, value: value))
+    state.record(MSRRecord(isRead: true, index: number, value: value), at: address)
     guard let value else { return state.halt(engine, .generalProtection(hook: index)) }
     set(engine, UC_X86_REG_RAX, value & 0xffff_ffff)
     set(engine, UC_X86_REG_RDX, value >> 32)
@@ -106,10 +115,10 @@ private func onCode(
     let value =
       register(engine, UC_X86_REG_RAX) & 0xffff_ffff | register(engine, UC_X86_REG_RDX) << 32
     guard state.msrs.write(number, value) else {
-      state.msrAccesses.append(MSRRecord(isRead: false, index: number, value: nil))
+      state.record(MSRRecord(isRead: false, index: number, value: nil), at: address)
       return state.halt(engine, .generalProtection(hook: index))
     }
-    state.msrAccesses.append(MSRRecord(isRead: false, index: number, value: value))
+    state.record(MSRRecord(isRead: false, index: number, value: value), at: address)
     if number == gsBaseMSR { set(engine, UC_X86_REG_GS_BASE, value) }
   case .print:
     state.printed(state.formatted(arguments(engine)))

@@ -39,6 +39,9 @@ final class MachineState {
 
   /// What this machine ever ran; `reset` leaves it alone.
   var seen: SeenBlocks
+  var reads = ReadLog()
+  /// A digest of the basic blocks that ran.
+  var course: UInt64 = 0
 
   // The trace of basic blocks, when one is wanted.
   var isTracing = false
@@ -67,8 +70,20 @@ final class MachineState {
     staticCalls.removeAll(keepingCapacity: true)
     skipped.removeAll(keepingCapacity: true)
     randomNumbers = 1
+    reads.removeAll()
+    course = 0
     isTracing = false
     trace.removeAll(keepingCapacity: true)
+  }
+
+  /// The digest of the blocks that ran and the lines that were printed.
+  var courseWithLog: UInt64 {
+    var digest = course
+    for line in log {
+      for byte in line { digest = (digest ^ UInt64(byte)) &* 0x100_0000_01b3 }
+      digest = digest &* 0x9e37_79b9_7f4a_7c15
+    }
+    return digest
   }
 
   /// Guest memory at `address`; nil if it is not all there.
