@@ -24,11 +24,11 @@ public struct BootMachine: ~Copyable {
   public mutating func run(_ request: BootRequest) throws(MachineError) -> BootResult {
     try machine.prepare(request.processor, commandLine: Array(request.commandLine.utf8))
     machine.state.isTracing = request.wantsTrace
-    machine.state.reads.isOn = request.wantsReads
+    if request.wantsReads { machine.state.reads.begin() }
     var failure = boot()
     let bootTrace = machine.state.trace
     machine.state.isTracing = false
-    machine.state.reads.isOn = false
+    machine.state.reads.end()
     let course = machine.state.courseWithLog
     // All the rest shows what the decision led to. What boot code did is settled by now.
     var aftermath = Aftermath(log: machine.state.log, msrs: machine.state.msrAccesses)
@@ -41,7 +41,7 @@ public struct BootMachine: ~Copyable {
     let reader = OutcomeReader(program: program, state: machine.state, aftermath: aftermath)
     var result = reader.result(failure: failure, processor: request.processor)
     result.late = late
-    result.reads = machine.state.reads.reads
+    if request.wantsReads { result.reads = machine.state.reads.reads }
     result.course = course
     if request.wantsTrace {
       result.outcome.trace = reader.trace(

@@ -8,6 +8,16 @@ extension MachineState {
     user.map { Unmanaged<MachineState>.fromOpaque($0).takeUnretainedValue() }
   }
 
+  /// Installs the hook that `writes` needs; it slows down every access to memory.
+  func installWriteLog(in engine: borrowing Engine) throws(MachineError) {
+    var hook: uc_hook = 0
+    try Engine.check(
+      bhb_hook_memory(
+        engine.handle, &hook, Int32(UC_HOOK_MEM_WRITE.rawValue), onWrite,
+        Unmanaged.passUnretained(self).toOpaque(), 1, 0),
+      "a hook on writes")
+  }
+
   /// Installs all hooks; before anything is translated, for later ones would not be seen.
   func install(in engine: borrowing Engine) throws(MachineError) {
     let user = Unmanaged.passUnretained(self).toOpaque()
@@ -35,7 +45,7 @@ extension MachineState {
 
   fileprivate func record(_ access: MSRRecord, at address: UInt64) {
     msrAccesses.append(access)
-    reads.note(access, at: address)
+    reads.note(access, at: address, block: blocks)
   }
 
   fileprivate func halt(_ engine: OpaquePointer?, _ reason: Stop) {
@@ -62,7 +72,8 @@ private func onCPUID(_ engine: OpaquePointer?, _ user: UnsafeMutableRawPointer?)
   let answer = state.cpuid.answer(leaf: leaf, subleaf: subleaf)
   state.cpuidQueries.append(CPUIDQuery(leaf: leaf, subleaf: subleaf, answer: answer))
   if state.reads.isOn, BootRead.hypervisorLeaves.contains(leaf) {
-    state.reads.note(leaf: leaf, answer, at: register(engine, UC_X86_REG_RIP))
+    state.reads.note(
+      leaf: leaf, answer, at: register(engine, UC_X86_REG_RIP), block: state.blocks)
   }
   set(engine, UC_X86_REG_RAX, UInt64(answer.eax))
   set(engine, UC_X86_REG_RBX, UInt64(answer.ebx))
@@ -83,7 +94,18 @@ private func onBlock(
   if state.isTracing { state.trace.append(BlockRun(address: address, size: size)) }
   if state.blocks > MachineState.blockLimit {
     state.halt(engine, .failed(.blockLimit(at: address)))
+  } else if state.blocks == state.holdAfter {
+    state.halt(engine, .held)
   }
+}
+
+private func onWrite(
+  _ engine: OpaquePointer?, _ kind: uc_mem_type, _ address: UInt64, _ size: Int32, _ value: Int64,
+  _ user: UnsafeMutableRawPointer?
+) {
+  guard let state = MachineState.of(user), state.writes.isOn else { return }
+  let offset = state.map.offset(of: address, count: Int(size))
+  state.writes.note(offset: offset, size: Int(size), in: state.arena)
 }
 
 private func onPortRead(
@@ -102,6 +124,7 @@ private func onCode(
   guard let state = MachineState.of(user), let index = state.hooks.index(of: address) else {
     return
   }
+  state.reads.noteHook(block: state.blocks)
   switch state.hooks.points[index].kind {
   case .readMSR:
     let number = UInt32(truncatingIfNeeded: register(engine, UC_X86_REG_RCX))

@@ -12,6 +12,8 @@ final class MachineState {
     case generalProtection(hook: Int)
     /// This path cannot be determined.
     case failed(Failure)
+    /// The block after which the engine was to be held has run.
+    case held
   }
 
   let hooks: HookTable
@@ -40,6 +42,9 @@ final class MachineState {
   /// What this machine ever ran; `reset` leaves it alone.
   var seen: SeenBlocks
   var reads = ReadLog()
+  var writes = WriteLog()
+  /// The engine is to be held when the basic block with this number has run.
+  var holdAfter = Int.max
   /// A digest of the basic blocks that ran.
   var course: UInt64 = 0
 
@@ -70,10 +75,14 @@ final class MachineState {
     staticCalls.removeAll(keepingCapacity: true)
     skipped.removeAll(keepingCapacity: true)
     randomNumbers = 1
-    reads.removeAll()
     course = 0
+    holdAfter = .max
     isTracing = false
     trace.removeAll(keepingCapacity: true)
+  }
+
+  var isHeld: Bool {
+    if case .held? = stop { true } else { false }
   }
 
   /// The digest of the blocks that ran and the lines that were printed.

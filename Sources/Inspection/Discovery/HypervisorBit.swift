@@ -1,23 +1,7 @@
 import BootMachine
 import Mitigation
 
-/// A register that a hypervisor can fill in.
-enum HypervisorRegister: Sendable, Hashable {
-  case cpuid(leaf: UInt32, CPUIDRegister)
-  case msr(UInt32)
-
-  var width: Int {
-    switch self {
-    case .cpuid: 32
-    case .msr: 64
-    }
-  }
-
-  /// The leaf where the hypervisor of this leaf names itself.
-  static func base(of leaf: UInt32) -> UInt32 { leaf & ~0xff }
-}
-
-/// One bit of such a register.
+/// One bit of a register that a hypervisor can fill in.
 struct HypervisorBit: Sendable, Hashable {
   var register: HypervisorRegister
   var bit: Int
