@@ -70,7 +70,7 @@ struct ImageInput: ParsableArguments {
 
   /// The inspector with what was given beside the images.
   func inspector(
-    matrix: Matrix?, runner: PathRunner, policy: Policy?
+    matrix: Matrix?, runner: PathRunner, policy: Policy?, discovery: Discovery? = nil
   ) throws(ImageError) -> Inspector {
     var members: [Artefact.Member] = []
     for path in companions.modules {
@@ -82,7 +82,8 @@ struct ImageInput: ParsableArguments {
       map = try named(systemMap) { path throws(ImageError) in try Artefact.openText(path: path) }
     }
     return Inspector(
-      matrix: matrix, runner: runner, policy: policy, modules: members, systemMap: map)
+      matrix: matrix, runner: runner, policy: policy, discovery: discovery, modules: members,
+      systemMap: map)
   }
 
   private func named(

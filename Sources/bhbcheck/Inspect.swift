@@ -17,18 +17,27 @@ struct Inspect: ParsableCommand {
   @Flag(name: .customLong("static"), help: "Run no boot path: only what the image itself shows.")
   var isStatic = false
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Flip the bits that a hypervisor answers, to find those that the image listens to.")
+  var discover = true
+
   @Option(name: .shortAndLong, help: "How many threads run boot paths.")
   var jobs = 1
 
   func run() throws {
-    let inspector = try Output.usable {
+    let (inspector, contracts) = try Output.usable {
       let catalog = try MatrixCatalog.standard()
-      return try input.inspector(
+      let discovery =
+        discover && !isStatic
+        ? Discovery(catalog, asked: try judging.contract(of: catalog)) : nil
+      let inspector = try input.inspector(
         matrix: isStatic ? nil : try judging.matrix(catalog), runner: PathRunner(jobs: jobs),
-        policy: try judging.policy(of: catalog))
+        policy: try judging.policy(of: catalog), discovery: discovery)
+      return (inspector, discovery?.contracts.map(\.id) ?? [])
     }
     let report = Report(
-      tool: BHBCheck.tool, policy: isStatic ? nil : judging.policyID,
+      tool: BHBCheck.tool, policy: isStatic ? nil : judging.policyID, contracts: contracts,
       images: input.artefacts().map(inspector.report))
     switch output.format {
     case .json: try Output.write(try JSONReport.render(report))

@@ -24,9 +24,12 @@ public struct BootMachine: ~Copyable {
   public mutating func run(_ request: BootRequest) throws(MachineError) -> BootResult {
     try machine.prepare(request.processor, commandLine: Array(request.commandLine.utf8))
     machine.state.isTracing = request.wantsTrace
+    if request.wantsReads { machine.state.reads.begin() }
     var failure = boot()
     let bootTrace = machine.state.trace
     machine.state.isTracing = false
+    machine.state.reads.end()
+    let course = machine.state.courseWithLog
     // All the rest shows what the decision led to. What boot code did is settled by now.
     var aftermath = Aftermath(log: machine.state.log, msrs: machine.state.msrAccesses)
     let paused = failure == nil && !request.late.isEmpty ? machine.pause() : nil
@@ -38,6 +41,8 @@ public struct BootMachine: ~Copyable {
     let reader = OutcomeReader(program: program, state: machine.state, aftermath: aftermath)
     var result = reader.result(failure: failure, processor: request.processor)
     result.late = late
+    if request.wantsReads { result.reads = machine.state.reads.reads }
+    result.course = course
     if request.wantsTrace {
       result.outcome.trace = reader.trace(
         blocks: bootTrace, sequence: result.sequence, siteTexts: aftermath.sites.map { text($0) })

@@ -11,16 +11,19 @@ public struct BootRequest: Sendable {
   public var wantsVulnerabilities: Bool
   /// What to run behind the decision.
   public var late: [LateStep]
+  /// Whether the result is to say what was read that a hypervisor answers.
+  public var wantsReads: Bool
 
   public init(
     processor: Processor, commandLine: String, wantsTrace: Bool = false,
-    wantsVulnerabilities: Bool = false, late: [LateStep] = []
+    wantsVulnerabilities: Bool = false, late: [LateStep] = [], wantsReads: Bool = false
   ) {
     self.processor = processor
     self.commandLine = commandLine
     self.wantsTrace = wantsTrace
     self.wantsVulnerabilities = wantsVulnerabilities
     self.late = late
+    self.wantsReads = wantsReads
   }
 }
 
@@ -32,6 +35,10 @@ public struct BootResult: Sendable, Hashable {
   public var sequence: SequenceVariant?
   /// What running the late steps changed; nil if there were none, or the path did not get there.
   public var late: LateResult?
+  /// What boot code read that a hypervisor answers, if that was wanted.
+  public var reads: [BootRead] = []
+  /// A digest of what boot code ran and printed: where it differs, something else happened.
+  public var course: UInt64 = 0
 
   public init(
     outcome: Outcome, entryPoints: [EntryPoint: EntryPointOutcome], sequence: SequenceVariant?

@@ -8,6 +8,16 @@ extension MachineState {
     user.map { Unmanaged<MachineState>.fromOpaque($0).takeUnretainedValue() }
   }
 
+  /// Installs the hook that `writes` needs; it slows down every access to memory.
+  func installWriteLog(in engine: borrowing Engine) throws(MachineError) {
+    var hook: uc_hook = 0
+    try Engine.check(
+      bhb_hook_memory(
+        engine.handle, &hook, Int32(UC_HOOK_MEM_WRITE.rawValue), onWrite,
+        Unmanaged.passUnretained(self).toOpaque(), 1, 0),
+      "a hook on writes")
+  }
+
   /// Installs all hooks; before anything is translated, for later ones would not be seen.
   func install(in engine: borrowing Engine) throws(MachineError) {
     let user = Unmanaged.passUnretained(self).toOpaque()
@@ -33,6 +43,11 @@ extension MachineState {
     }
   }
 
+  fileprivate func record(_ access: MSRRecord, at address: UInt64) {
+    msrAccesses.append(access)
+    reads.note(access, at: address, block: blocks)
+  }
+
   fileprivate func halt(_ engine: OpaquePointer?, _ reason: Stop) {
     stop = reason
     uc_emu_stop(engine)
@@ -56,6 +71,10 @@ private func onCPUID(_ engine: OpaquePointer?, _ user: UnsafeMutableRawPointer?)
   let subleaf = UInt32(truncatingIfNeeded: register(engine, UC_X86_REG_RCX))
   let answer = state.cpuid.answer(leaf: leaf, subleaf: subleaf)
   state.cpuidQueries.append(CPUIDQuery(leaf: leaf, subleaf: subleaf, answer: answer))
+  if state.reads.isOn, BootRead.hypervisorLeaves.contains(leaf) {
+    state.reads.note(
+      leaf: leaf, answer, at: register(engine, UC_X86_REG_RIP), block: state.blocks)
+  }
   set(engine, UC_X86_REG_RAX, UInt64(answer.eax))
   set(engine, UC_X86_REG_RBX, UInt64(answer.ebx))
   set(engine, UC_X86_REG_RCX, UInt64(answer.ecx))
@@ -77,7 +96,18 @@ private func onBlock(
   if watch.pointee.isTracing { state.trace.append(block) }
   if watch.pointee.blocks > MachineState.blockLimit {
     state.halt(engine, .failed(.blockLimit(at: address)))
+  } else if watch.pointee.blocks == watch.pointee.holdAfter {
+    state.halt(engine, .held)
   }
+}
+
+private func onWrite(
+  _ engine: OpaquePointer?, _ kind: uc_mem_type, _ address: UInt64, _ size: Int32, _ value: Int64,
+  _ user: UnsafeMutableRawPointer?
+) {
+  guard let state = MachineState.of(user), state.writes.isOn else { return }
+  let offset = state.map.offset(of: address, count: Int(size))
+  state.writes.note(offset: offset, size: Int(size), in: state.arena)
 }
 
 private func onPortRead(
@@ -97,11 +127,12 @@ private func onCode(
   guard let state = MachineState.of(user), let index = state.hooks.index(of: address) else {
     return
   }
+  state.reads.noteHook(block: state.blocks)
   switch state.hooks.points[index].kind {
   case .readMSR:
     let number = UInt32(truncatingIfNeeded: register(engine, UC_X86_REG_RCX))
     let value = state.msrs.read(number)
-    state.msrAccesses.append(MSRRecord(isRead: true, index: number, value: value))
+    state.record(MSRRecord(isRead: true, index: number, value: value), at: address)
     guard let value else { return state.halt(engine, .generalProtection(hook: index)) }
     set(engine, UC_X86_REG_RAX, value & 0xffff_ffff)
     set(engine, UC_X86_REG_RDX, value >> 32)
@@ -110,10 +141,10 @@ private func onCode(
     let value =
       register(engine, UC_X86_REG_RAX) & 0xffff_ffff | register(engine, UC_X86_REG_RDX) << 32
     guard state.msrs.write(number, value) else {
-      state.msrAccesses.append(MSRRecord(isRead: false, index: number, value: nil))
+      state.record(MSRRecord(isRead: false, index: number, value: nil), at: address)
       return state.halt(engine, .generalProtection(hook: index))
     }
-    state.msrAccesses.append(MSRRecord(isRead: false, index: number, value: value))
+    state.record(MSRRecord(isRead: false, index: number, value: value), at: address)
     if number == gsBaseMSR { set(engine, UC_X86_REG_GS_BASE, value) }
   case .print:
     state.printed(state.formatted(arguments(engine)))

@@ -12,7 +12,8 @@ struct Machine: ~Copyable {
   let state: MachineState
   private let context: EngineContext
 
-  init(_ image: BootImage) throws(MachineError) {
+  /// - Parameter logsWrites: whether `state.writes` can be used.
+  init(_ image: BootImage, logsWrites: Bool = false) throws(MachineError) {
     let memory = try GuestMemory(image.pristine)
     let engine = try Engine()
     let state = try MachineState(plan: image.plan, memory: memory)
@@ -23,6 +24,7 @@ struct Machine: ~Copyable {
     engine.write(UC_X86_REG_SS, 0x18)
     engine.write(UC_X86_REG_GS_BASE, image.plan.perCPUBase)
     try state.install(in: engine)
+    if logsWrites { try state.installWriteLog(in: engine) }
     context = try EngineContext(engine)
     self.image = image
     self.memory = memory
@@ -52,14 +54,29 @@ struct Machine: ~Copyable {
     }
   }
 
+  /// Discards translations of code in this part of the arena.
+  func forgetCode(at offsets: Range<Int>) {
+    guard let start = memory.map.guestAddress(of: offsets.lowerBound) else { return }
+    let range = start..<start + UInt64(offsets.count)
+    for code in image.code where code.overlaps(range) { return engine.forgetCode(in: range) }
+  }
+
   /// Calls a function of the kernel and waits for its end, or for `until`.
   ///
   /// - Returns: why it did not get there; nil if it did.
   func call(
     _ function: BootPlan.Call, _ arguments: [UInt64] = [], stackDepth: UInt64 = 0
   ) -> Failure? {
+    if let failure = enter(function, arguments, stackDepth: stackDepth) { return failure }
+    let end = function.until ?? memory.map.stop.guest
+    return run(from: function.address, until: end, name: function.name, stackDepth: stackDepth)
+  }
+
+  /// Prepares stack and registers for a call; nil if that could be done.
+  func enter(
+    _ function: BootPlan.Call, _ arguments: [UInt64] = [], stackDepth: UInt64 = 0
+  ) -> Failure? {
     let map = memory.map
-    let end = function.until ?? map.stop.guest
     // 8 below a multiple of 16, as after a CALL (System V AMD64 ABI, 3.2.2).
     let depth = max(stackDepth, state.reservedStack)
     let stack = map.stack.guest + UInt64(map.stack.size) - 0x1000 - depth - 8
@@ -69,7 +86,7 @@ struct Machine: ~Copyable {
     engine.write(UC_X86_REG_RSP, stack)
     engine.write(UC_X86_REG_RBP, 0)
     for (register, value) in zip(argumentRegisters, arguments) { engine.write(register, value) }
-    return run(from: function.address, until: end, name: function.name, stackDepth: stackDepth)
+    return nil
   }
 
   /// Remembers the call that has just reached its `until`, and keeps its stack from others.
@@ -99,21 +116,48 @@ struct Machine: ~Copyable {
   ) -> Failure? {
     var next = start
     while true {
+      switch advance(from: next, until: end, name: name, stackDepth: stackDepth) {
+      case .done: return nil
+      case .failed(let failure): return failure
+      // Nobody waits for it inside a call within a call.
+      case .held(let place): next = place
+      }
+    }
+  }
+
+  /// How far a call has got.
+  enum Progress {
+    case done
+    /// `state.holdAfter` was reached; the call goes on at this address.
+    case held(UInt64)
+    case failed(Failure)
+  }
+
+  func advance(
+    from start: UInt64, until end: UInt64, name: String, stackDepth: UInt64 = 0
+  ) -> Progress {
+    var next = start
+    while true {
       state.stop = nil
       let error = engine.run(from: next, until: end)
       switch state.stop {
       case .resume(let address): next = address
       case .generalProtection(let hook):
-        guard stackDepth == 0 else { return .unhandledFault(at: state.hooks.points[hook].address) }
+        guard stackDepth == 0 else {
+          return .failed(.unhandledFault(at: state.hooks.points[hook].address))
+        }
         switch deliverFault(at: hook) {
         case .success(let address): next = address
-        case .failure(let failure): return failure.reason
+        case .failure(let failure): return .failed(failure.reason)
         }
-      case .failed(let failure): return failure
+      case .failed(let failure): return .failed(failure)
+      case .held:
+        let place = engine.read(UC_X86_REG_RIP)
+        return place == end ? .done : .held(place)
       case nil:
         let place = engine.read(UC_X86_REG_RIP)
-        guard error == UC_ERR_OK else { return .engine(Engine.text(error), at: place) }
-        return place == end ? nil : .astray(function: name, at: place)
+        guard error == UC_ERR_OK else { return .failed(.engine(Engine.text(error), at: place)) }
+        return place == end ? .done : .failed(.astray(function: name, at: place))
       }
     }
   }

@@ -12,6 +12,8 @@ final class MachineState {
     case generalProtection(hook: Int)
     /// This path cannot be determined.
     case failed(Failure)
+    /// The block after which the engine was to be held has run.
+    case held
   }
 
   let hooks: HookTable
@@ -39,12 +41,27 @@ final class MachineState {
   /// What the hook on blocks sees.
   let watch: UnsafeMutablePointer<BlockWatch>
   /// The basic blocks that ran on this path.
-  var blocks: Int { watch.pointee.blocks }
+  var blocks: Int {
+    get { watch.pointee.blocks }
+    set { watch.pointee.blocks = newValue }
+  }
   /// The basic block that runs.
   var block: UInt64 { watch.pointee.block }
 
   /// What this machine ever ran; `reset` leaves it alone.
   var seen: SeenBlocks
+  var reads = ReadLog()
+  var writes = WriteLog()
+  /// The engine is to be held when the basic block with this number has run.
+  var holdAfter: Int {
+    get { watch.pointee.holdAfter }
+    set { watch.pointee.holdAfter = newValue }
+  }
+  /// A digest of the basic blocks that ran.
+  var course: UInt64 {
+    get { watch.pointee.course }
+    set { watch.pointee.course = newValue }
+  }
 
   // The trace of basic blocks, when one is wanted.
   var isTracing: Bool {
@@ -71,7 +88,7 @@ final class MachineState {
 
   func reset() {
     stop = nil
-    watch.pointee.blocks = 0
+    blocks = 0
     reservedStack = 0
     cpuidQueries.removeAll(keepingCapacity: true)
     msrAccesses.removeAll(keepingCapacity: true)
@@ -80,8 +97,24 @@ final class MachineState {
     staticCalls.removeAll(keepingCapacity: true)
     skipped.removeAll(keepingCapacity: true)
     randomNumbers = 1
+    course = 0
+    holdAfter = .max
     isTracing = false
     trace.removeAll(keepingCapacity: true)
+  }
+
+  var isHeld: Bool {
+    if case .held? = stop { true } else { false }
+  }
+
+  /// The digest of the blocks that ran and the lines that were printed.
+  var courseWithLog: UInt64 {
+    var digest = course
+    for line in log {
+      for byte in line { digest = (digest ^ UInt64(byte)) &* 0x100_0000_01b3 }
+      digest = digest &* 0x9e37_79b9_7f4a_7c15
+    }
+    return digest
   }
 
   /// Guest memory at `address`; nil if it is not all there.

@@ -10,6 +10,8 @@ public struct Inspector: Sendable {
   public var runner: PathRunner
   /// What the boot paths are judged by; nil: they are not.
   public var policy: Policy?
+  /// How to look for the bits that the build listens to; nil: not at all.
+  public var discovery: Discovery?
   /// Modules that were given beside the image.
   public var modules: [Artefact.Member]
   /// A System.map that was given beside the image.
@@ -17,11 +19,13 @@ public struct Inspector: Sendable {
 
   public init(
     matrix: Matrix?, runner: PathRunner = PathRunner(), policy: Policy? = nil,
+    discovery: Discovery? = nil,
     modules: [Artefact.Member] = [], systemMap: Artefact.Member? = nil
   ) {
     self.matrix = matrix
     self.runner = runner
     self.policy = policy
+    self.discovery = discovery
     self.modules = modules
     self.systemMap = systemMap
   }
@@ -88,12 +92,17 @@ public struct Inspector: Sendable {
     do {
       let program = try BootProgram(kernel, analysis)
       report.stubs = program.stubs
+      var runner = runner
+      runner.wantsReads = discovery != nil
       results = runner.results(matrix.rows, of: program)
       let code = try LateCode(program, analysis)
       if !code.steps.isEmpty {
         results = runner.results(matrix.rows, of: program, late: code.steps)
       }
       late = LateFindings(code, program, analysis, zip(matrix.rows, results).map { ($0.path, $1) })
+      if let discovery {
+        report.add(discovery.search(matrix.rows, results, of: program, runner))
+      }
     } catch {
       results = matrix.rows.map { row in
         .undetermined(
@@ -144,6 +153,13 @@ extension BootProgram {
 }
 
 extension ImageReport {
+  /// Adds the bits that the build listens to, and what is wrong about them.
+  mutating func add(_ result: DiscoveryResult) {
+    bits = result.detections
+    otherInfluences = result.otherInfluences
+    findings += result.findings
+  }
+
   /// Adds what boot paths showed of the sequence and the image alone did not.
   mutating func addVariants(_ results: [BootResult]) {
     guard sequence != nil else { return }

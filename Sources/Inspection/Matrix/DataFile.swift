@@ -10,6 +10,7 @@ public struct DataFile: Sendable, Hashable {
     case contracts = "contracts.json"
     case commandLines = "command-lines.json"
     case policies = "policies.json"
+    case knownBits = "known-bits.json"
   }
 
   public var kind: Kind

@@ -10,6 +10,8 @@ public struct MatrixCatalog: Sendable {
   public private(set) var commandLines: [CommandLine]
   /// What boot paths are judged by; the first one is the default.
   public private(set) var policies: [Policy]
+  /// The bits of hypervisors' leaves whose meaning is known.
+  public private(set) var knownBits: [KnownBit]
   /// The files that extended or overrode what is compiled in, in the order they were read.
   public private(set) var overrides: [DataFile]
 
@@ -40,11 +42,17 @@ public struct MatrixCatalog: Sendable {
       let document: PolicyDocument = try decodeDocument(bytes, file: file)
       merge(document.policies, into: &policies, by: \.id)
     }
+    var knownBits: [KnownBit] = []
+    for (file, bytes) in documents(.knownBits, PackageResources.known_bits_json) {
+      let document: KnownBitDocument = try decodeDocument(bytes, file: file)
+      merge(document.knownBits, into: &knownBits, by: \.place)
+    }
     return MatrixCatalog(
       processors: try ProcessorCatalog.standard(overrides: added),
       environments: try environments(
         documents(.environments, PackageResources.environments_json)),
-      contracts: contracts, commandLines: lines, policies: policies, overrides: overrides)
+      contracts: contracts, commandLines: lines, policies: policies, knownBits: knownBits,
+      overrides: overrides)
   }
 
   public func environment(id: String) -> BootEnvironment? {
@@ -88,8 +96,8 @@ public struct MatrixCatalog: Sendable {
     return result
   }
 
-  private static func merge<Value>(
-    _ values: [Value], into result: inout [Value], by id: (Value) -> String
+  private static func merge<Value, ID: Equatable>(
+    _ values: [Value], into result: inout [Value], by id: (Value) -> ID
   ) {
     for value in values {
       if let index = result.firstIndex(where: { id($0) == id(value) }) {
@@ -107,6 +115,10 @@ private struct EnvironmentDocument: Decodable {
 
 private struct ContractDocument: Decodable {
   var contracts: [Contract]
+}
+
+private struct KnownBitDocument: Decodable {
+  var knownBits: [KnownBit]
 }
 
 private struct CommandLineDocument: Decodable {

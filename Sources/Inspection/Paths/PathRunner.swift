@@ -9,6 +9,8 @@ public struct PathRunner: Sendable {
   public var jobs: Int
   public var wantsTrace: Bool
   public var wantsVulnerabilities: Bool
+  /// Whether results say what was read that a hypervisor answers.
+  var wantsReads = false
 
   public init(jobs: Int = 1, wantsTrace: Bool = false, wantsVulnerabilities: Bool = false) {
     self.jobs = max(1, jobs)
@@ -23,17 +25,28 @@ public struct PathRunner: Sendable {
   public func results(
     _ rows: [Matrix.Row], of program: BootProgram, late: [LateStep] = []
   ) -> [BootResult] {
-    let next = Atomic(0)
-    let results = Mutex([BootResult?](repeating: nil, count: rows.count))
-    let workers = min(jobs, max(1, rows.count))
     let line = EffectiveCommandLine(program.kernel.identity)
+    return map(rows.count, of: program) { worker, index in
+      worker.run(rows[index], line: line, self, late: late)
+    }.map { $0 ?? .undetermined("the path was not run", Evidence()) }
+  }
+
+  /// What `body` makes of each index below `count`, on the threads of this runner, in order.
+  func map<Value: Sendable>(
+    _ count: Int, of program: BootProgram,
+    _ body: @Sendable (inout PathWorker, Int) -> Value
+  ) -> [Value?] {
+    guard count > 0 else { return [] }
+    let next = Atomic(0)
+    let results = Mutex([Value?](repeating: nil, count: count))
+    let workers = min(jobs, count)
     @Sendable func work() {
-      var worker = Worker(program)
+      var worker = PathWorker(program)
       while true {
         let index = next.add(1, ordering: .relaxed).oldValue
-        guard index < rows.count else { return }
-        let result = worker.run(rows[index], line: line, self, late: late)
-        results.withLock { $0[index] = result }
+        guard index < count else { return }
+        let value = body(&worker, index)
+        results.withLock { $0[index] = value }
       }
     }
     if workers == 1 {
@@ -41,18 +54,19 @@ public struct PathRunner: Sendable {
     } else {
       DispatchQueue.concurrentPerform(iterations: workers) { _ in work() }
     }
-    return results.withLock { results in
-      results.map { $0 ?? .undetermined("the path was not run", Evidence()) }
-    }
+    return results.withLock { $0 }
   }
 }
 
 /// One thread's machine, or why there is none.
-private struct Worker: ~Copyable {
+struct PathWorker: ~Copyable {
   private var machine: BootMachine?
   private var failure = ""
+  private let program: BootProgram
+  private var probe: BitProbe?
 
   init(_ program: BootProgram) {
+    self.program = program
     do {
       machine = try BootMachine(program)
     } catch {
@@ -64,19 +78,42 @@ private struct Worker: ~Copyable {
   mutating func run(
     _ row: Matrix.Row, line: EffectiveCommandLine, _ options: PathRunner, late: [LateStep]
   ) -> BootResult {
-    let evidence = Evidence(given: row.processor.given, derived: row.processor.derived)
-    if let reason = row.environment.unsupported { return .undetermined(reason, evidence) }
-    let request = BootRequest(
-      processor: row.processor, commandLine: line.text(for: row.commandLine),
-      wantsTrace: options.wantsTrace, wantsVulnerabilities: options.wantsVulnerabilities,
-      late: late)
+    if let reason = row.environment.unsupported {
+      return .undetermined(reason, row.processor.evidence)
+    }
+    return run(
+      BootRequest(
+        processor: row.processor, commandLine: line.text(for: row.commandLine),
+        wantsTrace: options.wantsTrace, wantsVulnerabilities: options.wantsVulnerabilities,
+        late: late, wantsReads: options.wantsReads))
+  }
+
+  /// The bits of `registers`, as masks, whose flip certainly changes nothing on this path.
+  mutating func idleBits(
+    _ request: BootRequest, of registers: [HypervisorRegister]
+  ) -> [HypervisorRegister: UInt64] {
     do {
-      guard let result = try machine?.run(request) else { return .undetermined(failure, evidence) }
-      return result
+      if probe == nil { probe = try BitProbe(program) }
+      return try probe?.idleBits(request, of: registers) ?? [:]
     } catch {
-      return .undetermined(error.description, evidence)
+      // Then each bit has to be tried.
+      return [:]
     }
   }
+
+  mutating func run(_ request: BootRequest) -> BootResult {
+    do {
+      if let result = try machine?.run(request) { return result }
+      return .undetermined(failure, request.processor.evidence)
+    } catch {
+      return .undetermined(error.description, request.processor.evidence)
+    }
+  }
+}
+
+extension Processor {
+  /// What is known of a path that was not run.
+  fileprivate var evidence: Evidence { Evidence(given: given, derived: derived) }
 }
 
 extension BootResult {

@@ -1,0 +1,67 @@
+import BootMachine
+import KernelImage
+import Mitigation
+
+/// Chooses the paths from which bits are flipped: one for each thing that could make a difference.
+struct BasePaths {
+  /// Who speaks, what was chosen, and what was read.
+  private struct Situation: Hashable {
+    var hypervisor: BootEnvironment.Hypervisor
+    var outcome: [EntryPoint: EntryPointOutcome]
+    var registers: Set<HypervisorRegister>
+  }
+
+  /// A register that is flipped once for each hypervisor and choice.
+  private struct Flipped: Hashable {
+    var hypervisor: BootEnvironment.Hypervisor
+    var outcome: [EntryPoint: EntryPointOutcome]
+    var register: HypervisorRegister
+  }
+
+  private(set) var paths: [BasePath] = []
+  private var situations: Set<Situation> = []
+  private var flipped: Set<Flipped> = []
+
+  /// - Parameter results: of `rows`, in their order, with what was read.
+  init(_ rows: [Matrix.Row], _ results: [BootResult], of kernel: KernelImage) {
+    let line = EffectiveCommandLine(kernel.identity)
+    let silent = zip(rows, results).filter { row, result in
+      row.path.statement == .silent && row.environment.knowsItIsGuest
+        && row.environment.confidential == nil && result.isDetermined
+    }
+    // Where the plain command line leads nowhere, another one may: `spectre_bhi=on`.
+    for isPlain in [true, false] {
+      if !isPlain, paths.contains(where: { $0.result.uses(.sequence) }) { break }
+      for (row, result) in silent where (row.path.commandLine.isEmpty) == isPlain {
+        add(row, result, line)
+      }
+    }
+  }
+
+  private mutating func add(
+    _ row: Matrix.Row, _ result: BootResult, _ line: EffectiveCommandLine
+  ) {
+    // Where neither the sequence nor the hardware control is used, no bit can choose a sequence.
+    guard let hypervisor = row.environment.hypervisor,
+      result.uses(.sequence) || result.uses(.hardware)
+    else { return }
+    let registers = ReadRegister.all(in: result.reads, of: row.processor)
+    let situation = Situation(
+      hypervisor: hypervisor, outcome: result.entryPoints,
+      registers: Set(registers.map(\.register)))
+    guard situations.insert(situation).inserted else { return }
+    let wanted = registers.filter { read in
+      let flip = Flipped(
+        hypervisor: hypervisor, outcome: result.entryPoints, register: read.register)
+      let isNew = flipped.insert(flip).inserted
+      // The leaves of a hypervisor are few: they are flipped in every situation.
+      if case .cpuid = read.register { return true }
+      return isNew
+    }
+    guard !wanted.isEmpty else { return }
+    paths.append(
+      BasePath(
+        row: row, commandLine: line.text(for: row.commandLine), result: result,
+        registers: wanted))
+  }
+}

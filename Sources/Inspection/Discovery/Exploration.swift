@@ -1,0 +1,131 @@
+import BootMachine
+import Mitigation
+
+/// A boot path to start from, with what came of it.
+struct BasePath: Sendable {
+  var row: Matrix.Row
+  /// The command line with what the image adds to it.
+  var commandLine: String
+  var result: BootResult
+  /// What is to be flipped on it.
+  var registers: [ReadRegister]
+
+  var showsBHIControl: Bool { row.processor.showsBHIControl }
+
+  func request(_ processor: Processor) -> BootRequest {
+    BootRequest(processor: processor, commandLine: commandLine, wantsReads: true)
+  }
+}
+
+/// One bit flipped on one path, and what that did.
+struct Observation: Sendable, Hashable {
+  var bit: HypervisorBit
+  /// What the bit became.
+  var isSet: Bool
+  /// The hypervisor in whose leaves the bit is; nil for an MSR.
+  var speaker: String?
+  /// The bits that were changed before this one.
+  var route: [HypervisorBit]
+  /// The id of the path that it started from.
+  var path: String
+  /// Whether the guest sees BHI_CTRL on it.
+  var showsBHIControl: Bool
+  var effect: Effect
+  /// The instructions that read the bit.
+  var addresses: [UInt64]
+  /// What was chosen with and without the flip; nil where it is the same.
+  var before: [EntryPoint: EntryPointOutcome]?
+  var after: [EntryPoint: EntryPointOutcome]?
+
+  /// What the bit says where it decides: the sequence that follows from setting it.
+  var meaning: ListenedBit.Meaning? {
+    guard let selected = effect.selected, selected == .short || selected == .long else {
+      return nil
+    }
+    return (selected == .short) == isSet ? .shortAdequate : .longRequired
+  }
+}
+
+/// Flips bits on one path, and follows what is newly read.
+struct Exploration {
+  /// How many bits may have to be changed before one counts: an enumeration bit can open a
+  /// register whose bit opens another one.
+  static let depth = 3
+
+  let base: BasePath
+  private(set) var observations: [Observation] = []
+  /// Registers that were flipped already, or will be.
+  private var known: Set<HypervisorRegister> = []
+
+  init(_ base: BasePath) { self.base = base }
+
+  /// Flips every bit of every register of the path.
+  mutating func run(_ worker: inout PathWorker) {
+    known = Set(ReadRegister.all(in: base.result.reads, of: base.row.processor).map(\.register))
+    flip(base.registers, of: base.row.processor, from: base.result, route: [], &worker)
+  }
+
+  /// Sets the bits that are clear in the leaves of hypervisors and in `bit`'s own register, where
+  /// `bit` is set: which of them outweighs it?
+  mutating func contradict(_ found: Observation, _ worker: inout PathWorker) {
+    var processor = base.row.processor
+    for bit in found.route + [found.bit] { processor = processor.setting(bit) }
+    let result = worker.run(base.request(processor))
+    let registers = ReadRegister.all(in: result.reads, of: processor).filter { read in
+      switch read.register {
+      case .cpuid(let leaf, _): HypervisorRegister.base(of: leaf) != leaf
+      case .msr: read.register == found.bit.register
+      }
+    }
+    let route = found.route + [found.bit]
+    known = Set(registers.map(\.register))
+    flip(registers, of: processor, from: result, route: route, onlySetting: true, &worker)
+  }
+
+  private mutating func flip(
+    _ registers: [ReadRegister], of processor: Processor, from parent: BootResult,
+    route: [HypervisorBit], onlySetting: Bool = false, _ worker: inout PathWorker
+  ) {
+    let idle = worker.idleBits(base.request(processor), of: registers.map(\.register))
+    for read in registers {
+      var processor = processor
+      var parent = parent
+      var idle = idle[read.register] ?? 0
+      if case .msr(let index) = read.register, read.value == nil {
+        // That a register exists at all is not what one of its bits says.
+        processor.msrs[index] = 0
+        let request = base.request(processor)
+        parent = worker.run(request)
+        idle = worker.idleBits(request, of: [read.register])[read.register] ?? 0
+      }
+      for number in 0..<read.register.width where idle >> UInt64(number) & 1 == 0 {
+        let wasSet = (read.value ?? 0) >> UInt64(number) & 1 != 0
+        if onlySetting, wasSet { continue }
+        let bit = HypervisorBit(register: read.register, bit: number)
+        let flipped = processor.changing(bit, of: read.value, to: !wasSet)
+        let result = worker.run(base.request(flipped))
+        note(bit, isSet: !wasSet, read, of: processor, route, from: parent, to: result)
+        guard route.count + 1 < Self.depth, result.isDetermined, !onlySetting else { continue }
+        let opened = ReadRegister.all(in: result.reads, of: flipped).filter {
+          known.insert($0.register).inserted
+        }
+        flip(opened, of: flipped, from: result, route: route + [bit], &worker)
+      }
+    }
+  }
+
+  private mutating func note(
+    _ bit: HypervisorBit, isSet: Bool, _ read: ReadRegister, of processor: Processor,
+    _ route: [HypervisorBit], from parent: BootResult, to result: BootResult
+  ) {
+    let effect = Effect(from: parent, to: result)
+    guard effect != .nothing else { return }
+    let changed = parent.entryPoints != result.entryPoints
+    observations.append(
+      Observation(
+        bit: bit, isSet: isSet, speaker: processor.speaker(of: read.register), route: route,
+        path: base.row.path.id, showsBHIControl: processor.showsBHIControl, effect: effect,
+        addresses: read.addresses, before: changed ? parent.entryPoints : nil,
+        after: changed ? result.entryPoints : nil))
+  }
+}
