@@ -1,5 +1,5 @@
 # Reads vmlinux-samples/distributions.json and prints a line "SUITE PACKAGE" for every kernel it
-# names: each flavour of each suite, its image before its build with debug information.
+# names, in its order.
 #
 # JSON is read by its tokens, not by its lines, so that reformatting the file changes nothing here;
 # awk, because a machine that builds this need not have anything better.
@@ -7,13 +7,13 @@
 { text = text $0 " " }
 
 END {
-  while (match(text, /"[^"]*"|[][{}:,]/)) {
+  while (match(text, /"([^"\\]|\\.)*"|[][{}:,]/)) {
     token = substr(text, RSTART, RLENGTH)
     text = substr(text, RSTART + RLENGTH)
     if (token == "{" || token == "[") {
       key[++depth] = ""
     } else if (token == "}" || token == "]") {
-      if (token == "}" && depth == 3 && key[1] == "suites") print_suite()
+      if (token == "}" && depth == 3 && key[1] == "kernels") print_kernel()
       depth--
     } else if (token == ":") {
       key[depth] = last
@@ -22,18 +22,19 @@ END {
       value_seen = 0
     } else {
       last = substr(token, 2, length(token) - 2)
-      if (key[1] == "metapackages" && depth == 3 && value_seen) package[key[2], key[3]] = last
-      if (key[1] == "suites" && depth == 3 && key[3] == "suite" && value_seen) suite = last
-      if (key[1] == "suites" && depth == 4 && key[3] == "flavours") flavours[++count] = last
+      if (key[1] == "kernels" && depth == 3 && value_seen) field[key[3]] = last
     }
+  }
+  if (!count) {
+    print "kernel-rows: no kernels in " FILENAME > "/dev/stderr"
+    exit 1
   }
 }
 
-function print_suite(i) {
-  for (i = 1; i <= count; i++) {
-    if ((flavours[i], "image") in package) print suite, package[flavours[i], "image"]
-    if ((flavours[i], "debug") in package) print suite, package[flavours[i], "debug"]
+function print_kernel() {
+  if (("suite" in field) && ("package" in field)) {
+    print field["suite"], field["package"]
+    count++
   }
-  suite = ""
-  count = 0
+  delete field
 }
