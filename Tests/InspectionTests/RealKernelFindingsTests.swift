@@ -60,17 +60,14 @@ struct RealKernelFindingsTests {
     }
   }
 
-  /// The BPF JIT follows the entries from user space; in a guest a fence may come with it.
+  /// The BPF JIT follows the entries from user space.
   private func checkPrograms(_ report: ImageReport) {
     guard report.sites.contains(where: { $0.entryPoint == .bpf }) else { return }
     for path in report.paths {
       guard let programs = path.entryPoints[.bpf], let entries = path.entryPoints[.syscall64]
       else { continue }
       #expect(programs.sequence == entries.sequence, "\(path.path.id)")
-      #expect(
-        programs.mechanism == entries.mechanism
-          || (programs.mechanism == .ibhf && path.path.environment != "bare-metal"),
-        "\(path.path.id)")
+      #expect(programs.mechanism == entries.mechanism, "\(path.path.id)")
     }
   }
 }

@@ -156,7 +156,7 @@ struct PolicyTests {
   @Test("told that short suffices, a BPF program needs long, or short followed by IBHF")
   func bpf() {
     let told = Self.guest(.shortAdequate)
-    let fenced = EntryPointOutcome(mechanism: .ibhf, sequence: .short)
+    let fenced = EntryPointOutcome(mechanism: .sequence, sequence: .short, followedByIBHF: true)
     #expect(judge(Self.short, told, at: .bpf) == (.long, .inadequate))
     #expect(judge(fenced, told, at: .bpf) == (.long, .adequate))
     #expect(judge(Self.long, told, at: .bpf) == (.long, .adequate))
