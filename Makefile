@@ -40,7 +40,7 @@ test-real: ## slow, 15 GB kept: the kernels of vmlinux-samples/distributions.jso
 	@scripts/setup build test
 	@$(samples)
 	@kernels="$${BHBCHECK_KERNELS-$$(scripts/test-kernels --all)}"; \
-	BHBCHECK_REAL=1 BHBCHECK_KERNELS="$$kernels" $(SWIFT) test --disable-xctest --filter RealKernels
+	BHBCHECK_REAL=1 BHBCHECK_KERNELS="$$kernels" $(SWIFT) test --disable-xctest --filter RealKernel
 
 bench: build ## speed and memory, held against the plain decompressor (BENCH_DBG, BENCH_STRICT: bench/run)
 	@scripts/setup bench
