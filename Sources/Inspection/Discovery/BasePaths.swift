@@ -4,17 +4,16 @@ import Mitigation
 
 /// Chooses the paths from which bits are flipped: one for each thing that could make a difference.
 struct BasePaths {
-  /// Who speaks, what was chosen, and what was read.
+  /// Who speaks, what was chosen, and what was read from the hypervisor's leaves.
   private struct Situation: Hashable {
     var hypervisor: BootEnvironment.Hypervisor
     var outcome: [EntryPoint: EntryPointOutcome]
     var registers: Set<HypervisorRegister>
   }
 
-  /// A register that is flipped once for each hypervisor and choice.
+  /// A register that is flipped once; what announces other registers, once for each hypervisor.
   private struct Flipped: Hashable {
-    var hypervisor: BootEnvironment.Hypervisor
-    var outcome: [EntryPoint: EntryPointOutcome]
+    var hypervisor: BootEnvironment.Hypervisor?
     var register: HypervisorRegister
   }
 
@@ -48,20 +47,29 @@ struct BasePaths {
     let registers = ReadRegister.all(in: result.reads, of: row.processor)
     let situation = Situation(
       hypervisor: hypervisor, outcome: result.entryPoints,
-      registers: Set(registers.map(\.register)))
+      registers: Set(registers.map(\.register).filter(\.isLeaf)))
     guard situations.insert(situation).inserted else { return }
     let wanted = registers.filter { read in
-      let flip = Flipped(
-        hypervisor: hypervisor, outcome: result.entryPoints, register: read.register)
-      let isNew = flipped.insert(flip).inserted
       // The leaves of a hypervisor are few: they are flipped in every situation.
-      if case .cpuid = read.register { return true }
-      return isNew
+      if read.register.isLeaf { return true }
+      // A boot reads dozens of model-specific registers, of 64 bits each. Where the hardware
+      // protects already, none of them can turn one sequence into the other.
+      guard result.uses(.sequence) else { return false }
+      let announces = read.register == .msr(MSRIndex.archCapabilities)
+      let flip = Flipped(hypervisor: announces ? hypervisor : nil, register: read.register)
+      return flipped.insert(flip).inserted
     }
     guard !wanted.isEmpty else { return }
     paths.append(
       BasePath(
         row: row, commandLine: line.text(for: row.commandLine), result: result,
         registers: wanted))
+  }
+}
+
+extension HypervisorRegister {
+  /// Whether it is a register of a CPUID leaf.
+  fileprivate var isLeaf: Bool {
+    if case .cpuid = self { true } else { false }
   }
 }
