@@ -22,15 +22,23 @@ struct Inspect: ParsableCommand {
     help: "Flip the bits that a hypervisor answers, to find those that the image listens to.")
   var discover = true
 
+  @Flag(
+    help: """
+      Search every register that guests read for bits that the build listens to, not only those of \
+      a contract's hypervisor: minutes on a real kernel.
+      """)
+  var thorough = false
+
   @Option(name: .shortAndLong, help: "How many threads run boot paths.")
   var jobs = 1
 
   func run() throws {
     let (inspector, contracts) = try Output.usable {
       let catalog = try MatrixCatalog.standard()
-      let discovery =
+      var discovery =
         discover && !isStatic
         ? Discovery(catalog, asked: try judging.contract(of: catalog)) : nil
+      discovery?.isThorough = thorough
       let inspector = try input.inspector(
         matrix: isStatic ? nil : try judging.matrix(catalog), runner: PathRunner(jobs: jobs),
         policy: try judging.policy(of: catalog), discovery: discovery)

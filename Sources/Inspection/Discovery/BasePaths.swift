@@ -21,8 +21,13 @@ struct BasePaths {
   private var situations: Set<Situation> = []
   private var flipped: Set<Flipped> = []
 
+  private let scope: Discovery.Scope
+
   /// - Parameter results: of `rows`, in their order, with what was read.
-  init(_ rows: [Matrix.Row], _ results: [BootResult], of kernel: KernelImage) {
+  init(
+    _ rows: [Matrix.Row], _ results: [BootResult], of kernel: KernelImage, scope: Discovery.Scope
+  ) {
+    self.scope = scope
     let line = EffectiveCommandLine(kernel.identity)
     let silent = zip(rows, results).filter { row, result in
       row.path.statement == .silent && row.environment.knowsItIsGuest
@@ -44,7 +49,9 @@ struct BasePaths {
     guard let hypervisor = row.environment.hypervisor,
       result.uses(.sequence) || result.uses(.hardware)
     else { return }
-    let registers = ReadRegister.all(in: result.reads, of: row.processor)
+    let registers = ReadRegister.all(in: result.reads, of: row.processor).filter {
+      scope.includes($0.register, of: row.processor)
+    }
     let situation = Situation(
       hypervisor: hypervisor, outcome: result.entryPoints,
       registers: Set(registers.map(\.register).filter(\.isLeaf)))

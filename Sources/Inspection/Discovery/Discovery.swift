@@ -14,6 +14,10 @@ public struct Discovery: Sendable {
   /// The bits that mean something else.
   public var knownBits: [KnownBit]
 
+  /// Whether every register that guests read is searched, also those that no hypervisor of a
+  /// contract owns: minutes on a real kernel, instead of seconds.
+  public var isThorough = false
+
   public init(contracts: [Contract], knownBits: [KnownBit], asked: Contract? = nil) {
     self.contracts = contracts
     self.knownBits = knownBits
@@ -24,13 +28,46 @@ public struct Discovery: Sendable {
     self.init(contracts: catalog.contracts, knownBits: catalog.knownBits, asked: asked)
   }
 
+  private var scope: Scope {
+    Scope(
+      signatures: isThorough
+        ? nil
+        : Set(
+          contracts.compactMap { contract in
+            if case .cpuid(let signature, _, _) = contract.place { signature } else { nil }
+          }))
+  }
+
+  /// Which registers are searched.
+  struct Scope: Sendable {
+    /// The hypervisors whose leaves are; nil: all, and all model-specific registers.
+    var signatures: Set<String>?
+
+    /// Below this, model-specific registers belong to the processor (Intel SDM vol. 4, 2.1.2:
+    /// 0x40000000 and up are the hypervisor's). IA32_ARCH_CAPABILITIES announces such.
+    private static let firstVirtual: UInt32 = 0x4000_0000
+    private static let lastVirtual: UInt32 = 0x5fff_ffff
+
+    func includes(_ register: HypervisorRegister, of processor: Processor) -> Bool {
+      guard let signatures else { return true }
+      switch register {
+      case .cpuid(let leaf, _):
+        return processor.hypervisorSignature(at: HypervisorRegister.base(of: leaf))
+          .map(signatures.contains) ?? false
+      case .msr(let index):
+        return index == MSRIndex.archCapabilities
+          || (Self.firstVirtual...Self.lastVirtual).contains(index)
+      }
+    }
+  }
+
   /// Searches an image.
   ///
   /// - Parameter results: of `rows`, in their order, with what was read.
   func search(
     _ rows: [Matrix.Row], _ results: [BootResult], of program: BootProgram, _ runner: PathRunner
   ) -> DiscoveryResult {
-    let bases = BasePaths(rows, results, of: program.kernel).paths
+    let bases = BasePaths(rows, results, of: program.kernel, scope: scope).paths
     var explored = runner.map(bases.count, of: program) { worker, index in
       var exploration = Exploration(bases[index])
       exploration.run(&worker)

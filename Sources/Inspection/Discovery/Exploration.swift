@@ -86,7 +86,7 @@ struct Exploration {
     _ registers: [ReadRegister], of processor: Processor, from parent: BootResult,
     route: [HypervisorBit], onlySetting: Bool = false, _ worker: inout PathWorker
   ) {
-    let idle = worker.idleBits(base.request(processor), of: registers.map(\.register))
+    let idle: [HypervisorRegister: UInt64] = [:]
     for read in registers {
       var processor = processor
       var parent = parent
@@ -96,7 +96,7 @@ struct Exploration {
         processor.msrs[index] = 0
         let request = base.request(processor)
         parent = worker.run(request)
-        idle = worker.idleBits(request, of: [read.register])[read.register] ?? 0
+        idle = 0
       }
       for number in 0..<read.register.width where idle >> UInt64(number) & 1 == 0 {
         let wasSet = (read.value ?? 0) >> UInt64(number) & 1 != 0
