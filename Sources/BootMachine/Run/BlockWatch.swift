@@ -9,8 +9,6 @@ struct BlockWatch {
   var block: UInt64 = 0
   /// A digest of the blocks that ran.
   var course: UInt64 = 0
-  /// The engine is to be held when this many blocks have run.
-  var holdAfter = Int.max
   /// Whether every block is to be recorded.
   var isTracing = false
   private let seen: (start: UInt64, count: UInt64, bits: UnsafeMutableRawPointer)
@@ -22,7 +20,7 @@ struct BlockWatch {
   }
 
   /// Counts a block, and says whether the machine has to look at it: it is traced, has not run
-  /// before, is one too many, or the one to hold at.
+  /// before, or is one too many.
   @inline(__always)
   mutating func needsAttention(_ address: UInt64) -> Bool {
     blocks &+= 1
@@ -30,7 +28,6 @@ struct BlockWatch {
     // 2^64 divided by the golden ratio: spreads neighbouring addresses over all bits.
     course = (course ^ address) &* 0x9e37_79b9_7f4a_7c15
     return isTracing || isUnseen(address) || blocks > MachineState.blockLimit
-      || blocks == holdAfter
   }
 
   /// Whether a block of the image has not run yet; false for code that is not the image's.

@@ -8,16 +8,6 @@ extension MachineState {
     user.map { Unmanaged<MachineState>.fromOpaque($0).takeUnretainedValue() }
   }
 
-  /// Installs the hook that `writes` needs; it slows down every access to memory.
-  func installWriteLog(in engine: borrowing Engine) throws(MachineError) {
-    var hook: uc_hook = 0
-    try Engine.check(
-      bhb_hook_memory(
-        engine.handle, &hook, Int32(UC_HOOK_MEM_WRITE.rawValue), onWrite,
-        Unmanaged.passUnretained(self).toOpaque(), 1, 0),
-      "a hook on writes")
-  }
-
   /// Installs all hooks; before anything is translated, for later ones would not be seen.
   func install(in engine: borrowing Engine) throws(MachineError) {
     let user = Unmanaged.passUnretained(self).toOpaque()
@@ -96,18 +86,7 @@ private func onBlock(
   if watch.pointee.isTracing { state.trace.append(block) }
   if watch.pointee.blocks > MachineState.blockLimit {
     state.halt(engine, .failed(.blockLimit(at: address)))
-  } else if watch.pointee.blocks == watch.pointee.holdAfter {
-    state.halt(engine, .held)
   }
-}
-
-private func onWrite(
-  _ engine: OpaquePointer?, _ kind: uc_mem_type, _ address: UInt64, _ size: Int32, _ value: Int64,
-  _ user: UnsafeMutableRawPointer?
-) {
-  guard let state = MachineState.of(user), state.writes.isOn else { return }
-  let offset = state.map.offset(of: address, count: Int(size))
-  state.writes.note(offset: offset, size: Int(size), in: state.arena)
 }
 
 private func onPortRead(

@@ -12,8 +12,7 @@ struct Machine: ~Copyable {
   let state: MachineState
   private let context: EngineContext
 
-  /// - Parameter logsWrites: whether `state.writes` can be used.
-  init(_ image: BootImage, logsWrites: Bool = false) throws(MachineError) {
+  init(_ image: BootImage) throws(MachineError) {
     let memory = try GuestMemory(image.pristine)
     let engine = try Engine()
     let state = try MachineState(plan: image.plan, memory: memory)
@@ -24,7 +23,6 @@ struct Machine: ~Copyable {
     engine.write(UC_X86_REG_SS, 0x18)
     engine.write(UC_X86_REG_GS_BASE, image.plan.perCPUBase)
     try state.install(in: engine)
-    if logsWrites { try state.installWriteLog(in: engine) }
     context = try EngineContext(engine)
     self.image = image
     self.memory = memory
@@ -116,48 +114,23 @@ struct Machine: ~Copyable {
   ) -> Failure? {
     var next = start
     while true {
-      switch advance(from: next, until: end, name: name, stackDepth: stackDepth) {
-      case .done: return nil
-      case .failed(let failure): return failure
-      // Nobody waits for it inside a call within a call.
-      case .held(let place): next = place
-      }
-    }
-  }
-
-  /// How far a call has got.
-  enum Progress {
-    case done
-    /// `state.holdAfter` was reached; the call goes on at this address.
-    case held(UInt64)
-    case failed(Failure)
-  }
-
-  func advance(
-    from start: UInt64, until end: UInt64, name: String, stackDepth: UInt64 = 0
-  ) -> Progress {
-    var next = start
-    while true {
       state.stop = nil
       let error = engine.run(from: next, until: end)
       switch state.stop {
       case .resume(let address): next = address
       case .generalProtection(let hook):
         guard stackDepth == 0 else {
-          return .failed(.unhandledFault(at: state.hooks.points[hook].address))
+          return .unhandledFault(at: state.hooks.points[hook].address)
         }
         switch deliverFault(at: hook) {
         case .success(let address): next = address
-        case .failure(let failure): return .failed(failure.reason)
+        case .failure(let failure): return failure.reason
         }
-      case .failed(let failure): return .failed(failure)
-      case .held:
-        let place = engine.read(UC_X86_REG_RIP)
-        return place == end ? .done : .held(place)
+      case .failed(let failure): return failure
       case nil:
         let place = engine.read(UC_X86_REG_RIP)
-        guard error == UC_ERR_OK else { return .failed(.engine(Engine.text(error), at: place)) }
-        return place == end ? .done : .failed(.astray(function: name, at: place))
+        guard error == UC_ERR_OK else { return .engine(Engine.text(error), at: place) }
+        return place == end ? nil : .astray(function: name, at: place)
       }
     }
   }

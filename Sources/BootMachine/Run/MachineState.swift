@@ -12,8 +12,6 @@ final class MachineState {
     case generalProtection(hook: Int)
     /// This path cannot be determined.
     case failed(Failure)
-    /// The block after which the engine was to be held has run.
-    case held
   }
 
   let hooks: HookTable
@@ -51,12 +49,6 @@ final class MachineState {
   /// What this machine ever ran; `reset` leaves it alone.
   var seen: SeenBlocks
   var reads = ReadLog()
-  var writes = WriteLog()
-  /// The engine is to be held when the basic block with this number has run.
-  var holdAfter: Int {
-    get { watch.pointee.holdAfter }
-    set { watch.pointee.holdAfter = newValue }
-  }
   /// A digest of the basic blocks that ran.
   var course: UInt64 {
     get { watch.pointee.course }
@@ -98,13 +90,8 @@ final class MachineState {
     skipped.removeAll(keepingCapacity: true)
     randomNumbers = 1
     course = 0
-    holdAfter = .max
     isTracing = false
     trace.removeAll(keepingCapacity: true)
-  }
-
-  var isHeld: Bool {
-    if case .held? = stop { true } else { false }
   }
 
   /// The digest of the blocks that ran and the lines that were printed.

@@ -86,19 +86,15 @@ struct Exploration {
     _ registers: [ReadRegister], of processor: Processor, from parent: BootResult,
     route: [HypervisorBit], onlySetting: Bool = false, _ worker: inout PathWorker
   ) {
-    let idle: [HypervisorRegister: UInt64] = [:]
     for read in registers {
       var processor = processor
       var parent = parent
-      var idle = idle[read.register] ?? 0
       if case .msr(let index) = read.register, read.value == nil {
         // That a register exists at all is not what one of its bits says.
         processor.msrs[index] = 0
-        let request = base.request(processor)
-        parent = worker.run(request)
-        idle = 0
+        parent = worker.run(base.request(processor))
       }
-      for number in 0..<read.register.width where idle >> UInt64(number) & 1 == 0 {
+      for number in 0..<read.register.width {
         let wasSet = (read.value ?? 0) >> UInt64(number) & 1 != 0
         if onlySetting, wasSet { continue }
         let bit = HypervisorBit(register: read.register, bit: number)

@@ -62,11 +62,8 @@ public struct PathRunner: Sendable {
 struct PathWorker: ~Copyable {
   private var machine: BootMachine?
   private var failure = ""
-  private let program: BootProgram
-  private var probe: BitProbe?
 
   init(_ program: BootProgram) {
-    self.program = program
     do {
       machine = try BootMachine(program)
     } catch {
@@ -86,19 +83,6 @@ struct PathWorker: ~Copyable {
         processor: row.processor, commandLine: line.text(for: row.commandLine),
         wantsTrace: options.wantsTrace, wantsVulnerabilities: options.wantsVulnerabilities,
         late: late, wantsReads: options.wantsReads))
-  }
-
-  /// The bits of `registers`, as masks, whose flip certainly changes nothing on this path.
-  mutating func idleBits(
-    _ request: BootRequest, of registers: [HypervisorRegister]
-  ) -> [HypervisorRegister: UInt64] {
-    do {
-      if probe == nil { probe = try BitProbe(program) }
-      return try probe?.idleBits(request, of: registers) ?? [:]
-    } catch {
-      // Then each bit has to be tried.
-      return [:]
-    }
   }
 
   mutating func run(_ request: BootRequest) -> BootResult {
