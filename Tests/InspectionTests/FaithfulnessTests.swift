@@ -147,7 +147,7 @@ struct StaleCodeTests {
     #expect(results[3].entryPoints[.vmexit]?.sequence == .long)
   }
 
-  @Test("the same on real kernels", .enabled(if: RealKernels.areThere, RealKernels.advice))
+  @Test("the same on real kernels", .enabled(if: !RealKernels.paths.isEmpty, RealKernels.howTo))
   func realKernels() throws {
     for path in RealKernels.paths {
       let kernel = try KernelImage(try #require(try Artefact.open(path: path).first))
@@ -155,13 +155,4 @@ struct StaleCodeTests {
       #expect(Set(results.map(\.entryPoints)).count > 1, "\(path)")
     }
   }
-}
-
-/// Images that the environment names.
-enum RealKernels {
-  static let paths = (ProcessInfo.processInfo.environment["BHBCHECK_KERNELS"] ?? "")
-    .split(separator: ":").map(String.init)
-  static var areThere: Bool { !paths.isEmpty }
-  static let advice: Comment =
-    "BHBCHECK_KERNELS names no image; `make test` fetches two and sets it"
 }

@@ -5,7 +5,7 @@ import Mitigation
 
 /// Tests/Fixtures/real-boots.json: what real kernels said when they were booted.
 struct RealBoots: Decodable {
-  struct Processor: Decodable {
+  struct RecordedProcessor: Decodable {
     var what: String
     /// The processor whose leaves it has, apart from its own.
     var like: String?
@@ -24,7 +24,7 @@ struct RealBoots: Decodable {
 
   /// What marks the lines of the log that `messages` holds.
   var subjects: [String]
-  var processors: [String: Processor]
+  var processors: [String: RecordedProcessor]
   var boots: [Boot]
 
   static let all: Result<RealBoots, any Error> = Result {
@@ -36,12 +36,12 @@ struct RealBoots: Decodable {
   }
 
   /// The processor that a boot ran on. Every register that it does not name reads 0, as under QEMU.
-  func processor(of boot: Boot) throws -> BootMachine.Processor {
+  func processor(of boot: Boot) throws -> Processor {
     var msrs: [UInt32: UInt64] = [:]
     for (index, value) in boot.msrs {
       msrs[try Self.number(index.dropFirst(2))] = try Self.number(value.dropFirst(2))
     }
-    return BootMachine.Processor(
+    return Processor(
       id: boot.processor, title: processors[boot.processor]?.what ?? "",
       cpuid: try table(of: boot.processor), msrs: msrs, msrDefault: .value(0),
       given: ["a real boot"])
