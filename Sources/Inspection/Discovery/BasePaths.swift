@@ -55,10 +55,10 @@ struct BasePaths {
     let situation = Situation(
       hypervisor: hypervisor, outcome: result.entryPoints,
       registers: Set(registers.map(\.register).filter(\.isLeaf)))
-    guard situations.insert(situation).inserted else { return }
+    let isNew = situations.insert(situation).inserted
     let wanted = registers.filter { read in
       // The leaves of a hypervisor are few: they are flipped in every situation.
-      if read.register.isLeaf { return true }
+      if read.register.isLeaf { return isNew }
       // A boot reads dozens of model-specific registers, of 64 bits each. Where the hardware
       // protects already, none of them can turn one sequence into the other.
       guard result.uses(.sequence) else { return false }

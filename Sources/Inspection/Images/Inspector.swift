@@ -95,13 +95,15 @@ public struct Inspector: Sendable {
       var runner = runner
       runner.wantsReads = discovery != nil
       results = runner.results(matrix.rows, of: program)
+      // Bits are flipped on boots without late code: what such code does is judged by itself.
+      let decided = results
       let code = try LateCode(program, analysis)
       if !code.steps.isEmpty {
         results = runner.results(matrix.rows, of: program, late: code.steps)
       }
       late = LateFindings(code, program, analysis, zip(matrix.rows, results).map { ($0.path, $1) })
       if let discovery {
-        report.add(discovery.search(matrix.rows, results, of: program, runner))
+        report.add(discovery.search(matrix.rows, decided, of: program, runner))
       }
     } catch {
       results = matrix.rows.map { row in
