@@ -64,7 +64,7 @@ public struct Inspector: Sendable {
     } catch {
       throw ImageError(.library, "\(error)")
     }
-    report.findings = report.findings.linkedToDetection.sorted { $0.id < $1.id }
+    report.findings = report.findings.linkedToCauses.sorted { $0.id < $1.id }
   }
 
   private func describe(
