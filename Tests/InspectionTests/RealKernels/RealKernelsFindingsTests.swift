@@ -1,31 +1,16 @@
 import BootMachine
-import Foundation
 import KernelImage
 import Mitigation
 import Testing
 
 @testable import Inspection
 
-/// The kernels that BHBCHECK_KERNELS names, as a list of paths separated by colons.
-private enum GivenKernels {
-  static var paths: [String] {
-    ProcessInfo.processInfo.environment["BHBCHECK_KERNELS"]?.split(separator: ":").map(String.init)
-      ?? []
-  }
-
-  static var areThere: Bool {
-    if paths.isEmpty {
-      print("No real kernels: set BHBCHECK_KERNELS, or run `make test`, which fetches some.")
-    }
-    return !paths.isEmpty
-  }
-}
-
-@Suite("RealKernels: verdicts and findings", .enabled(if: GivenKernels.areThere))
-struct RealKernelFindingsTests {
+@Suite(
+  "RealKernels: verdicts and findings", .enabled(if: !RealKernels.paths.isEmpty, RealKernels.howTo))
+struct RealKernelsFindingsTests {
   /// What must hold whatever the kernel's age: each build of today either has no sequence, or only
   /// the short one and does not know better.
-  @Test("what no kernel of today gets right", arguments: GivenKernels.paths)
+  @Test("what no kernel of today gets right", arguments: RealKernels.paths)
   func findings(_ path: String) throws {
     let catalog = try MatrixCatalog.standard()
     let matrix = try Matrix.standard(catalog)
