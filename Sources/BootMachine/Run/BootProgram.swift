@@ -69,12 +69,12 @@ public final class BootProgram: Sendable {
 
   /// What was left out of the usual chain, and why.
   public var narrowed: [String] {
-    // Decoded is less than executed: say so.
-    let compiled =
-      jitGuards == nil
-      ? [] : ["what the BPF JIT emits was read from the features that it asks for, not executed"]
-    return plan.narrowed + sites.unreachable + compiled
+    plan.narrowed + sites.unreachable + (jitGuards == nil ? [] : [Self.compilerNotRun])
   }
+
+  /// Why the outcome of the bpf entry point is decoded, not executed, where that is so.
+  public static let compilerNotRun =
+    "what the BPF JIT emits was read from the features that it asks for, not executed"
 
   /// What the machine does in place of the kernel, with reasons.
   public var stubs: [Substitution] { plan.stubs.map(\.substitution) }

@@ -58,7 +58,7 @@ struct RealKernelsFactsTests {
       #expect(outcome.undeterminedBecause == nil, "\(path.path.id)")
       #expect(outcome.sysfs?.isEmpty == false, "\(path.path.id)")
       #expect(outcome.evidence.disagreements.isEmpty, "\(path.path.id)")
-      #expect(outcome.evidence.narrowed.isEmpty, "\(path.path.id)")
+      #expect(outcome.evidence.narrowed.allSatisfy { $0 == BootProgram.compilerNotRun })
       #expect(outcome.trace?.warnings.isEmpty != false, "\(path.path.id)")
     }
     // What no build of a distribution has: broken tables, patching too early, code that was left
@@ -73,7 +73,9 @@ struct RealKernelsFactsTests {
     } else {
       let sequences = report.paths.flatMap { $0.entryPoints.values }.map(\.sequence)
       #expect(sequences.contains { $0 == .short || $0 == .long })
-      #expect(report.paths.allSatisfy { $0.outcome.sysfs?.contains("BHI: ") == true })
+      // Where spectre_v2 does not affect the CPU (Zhaoxin), its line is these two words.
+      let lines = Set(report.paths.compactMap(\.outcome.sysfs))
+      #expect(lines.filter { !$0.contains("BHI: ") }.isSubset(of: ["Not affected"]))
     }
   }
 }
