@@ -3,6 +3,8 @@ internal import Glibc
 /// The memory of one machine: a private copy of the arena, page by page as it is written.
 struct GuestMemory: ~Copyable {
   let pristine: PristineMemory
+  /// Patches, which stay when memory is put back.
+  let overlay = PatchOverlay()
   private let base: UnsafeMutableRawPointer
   /// /proc/self/pagemap, or -1 where it cannot be read.
   private let pagemap: Int32
@@ -70,27 +72,59 @@ struct GuestMemory: ~Copyable {
       if known && !Self.mayBePrivate(flags[page]) { continue }
       restore(page: page, codeChanged: codeChanged)
     }
+    // Nobody has written to them yet where a patch is new.
+    for page in overlay.pages { restore(page: page, codeChanged: codeChanged) }
   }
 
   private func restore(page: Int, codeChanged: (Range<UInt64>) -> Void) {
+    if let patched = overlay.contents(of: page) {
+      patched.withUnsafeBytes { restore(page: page, to: $0.baseAddress, codeChanged) }
+    } else {
+      let original = pristine.bytes.baseAddress.map { $0 + page * AddressMap.pageSize }
+      restore(page: page, to: original, codeChanged)
+    }
+  }
+
+  private func restore(
+    page: Int, to original: UnsafeRawPointer?, _ codeChanged: (Range<UInt64>) -> Void
+  ) {
     let size = AddressMap.pageSize
     let offset = page * size
-    guard let original = pristine.bytes.baseAddress else { return }
+    guard let theirs = original else { return }
     let mine = base + offset
-    let theirs = original + offset
     guard memcmp(mine, theirs, size) != 0 else { return }
     var first = 0
-    while mine.load(fromByteOffset: first, as: UInt64.self)
-      == theirs.load(fromByteOffset: first, as: UInt64.self)
+    while mine.loadUnaligned(fromByteOffset: first, as: UInt64.self)
+      == theirs.loadUnaligned(fromByteOffset: first, as: UInt64.self)
     { first += 8 }
     var last = size
-    while mine.load(fromByteOffset: last - 8, as: UInt64.self)
-      == theirs.load(fromByteOffset: last - 8, as: UInt64.self)
+    while mine.loadUnaligned(fromByteOffset: last - 8, as: UInt64.self)
+      == theirs.loadUnaligned(fromByteOffset: last - 8, as: UInt64.self)
     { last -= 8 }
     memcpy(mine + first, theirs + first, last - first)
     if let guest = map.guestAddress(of: offset) {
       codeChanged(guest + UInt64(first)..<guest + UInt64(last))
     }
+  }
+
+  /// The words of an area that differ from the pristine arena, in ascending order of address.
+  func changedWords(in area: AddressMap.Area) -> [(address: UInt64, value: UInt32)] {
+    let pages = map.size / AddressMap.pageSize
+    let known = readFlags(pages: pages)
+    guard let original = pristine.bytes.baseAddress else { return [] }
+    var words: [(address: UInt64, value: UInt32)] = []
+    let first = area.offset / AddressMap.pageSize
+    for page in first..<first + area.size / AddressMap.pageSize {
+      if known && !Self.mayBePrivate(flags[page]) { continue }
+      let start = page * AddressMap.pageSize
+      guard memcmp(base + start, original + start, AddressMap.pageSize) != 0 else { continue }
+      for offset in stride(from: start, to: start + AddressMap.pageSize, by: 4) {
+        let value = base.load(fromByteOffset: offset, as: UInt32.self)
+        guard value != original.load(fromByteOffset: offset, as: UInt32.self) else { continue }
+        words.append((area.guest + UInt64(offset - area.offset), value))
+      }
+    }
+    return words
   }
 
   /// Reads the flags of all pages; false where the system does not show them.

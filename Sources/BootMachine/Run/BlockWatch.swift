@@ -9,8 +9,12 @@ struct BlockWatch {
   var block: UInt64 = 0
   /// A digest of the blocks that ran.
   var course: UInt64 = 0
+  /// More blocks than this do not run.
+  var blockLimit = MachineState.blockLimit
   /// Whether every block is to be recorded.
   var isTracing = false
+  /// Whether a recorder wants to know of every block.
+  var isRecording = false
   private let seen: (start: UInt64, count: UInt64, bits: UnsafeMutableRawPointer)
   let state: Unmanaged<MachineState>
 
@@ -27,7 +31,7 @@ struct BlockWatch {
     block = address
     // 2^64 divided by the golden ratio: spreads neighbouring addresses over all bits.
     course = (course ^ address) &* 0x9e37_79b9_7f4a_7c15
-    return isTracing || isUnseen(address) || blocks > MachineState.blockLimit
+    return isTracing || isRecording || isUnseen(address) || blocks > blockLimit
   }
 
   /// Whether a block of the image has not run yet; false for code that is not the image's.

@@ -10,8 +10,10 @@ public struct BootMachine: ~Copyable {
   let machine: Machine
   var variants = VariantCache()
 
-  public init(_ program: BootProgram) throws(MachineError) {
-    machine = try Machine(program.image)
+  /// - Parameter watchesMemory: whether records of paths hold the memory that the kernel read and
+  ///   wrote; that takes several times as long.
+  public init(_ program: BootProgram, watchesMemory: Bool = false) throws(MachineError) {
+    machine = try Machine(program.image, watchesMemory: watchesMemory)
     self.program = program
   }
 
@@ -22,7 +24,10 @@ public struct BootMachine: ~Copyable {
   /// - Throws: only if the path cannot be begun (a command line that does not fit). What goes wrong
   ///   on the way makes the outcome undetermined.
   public mutating func run(_ request: BootRequest) throws(MachineError) -> BootResult {
-    try machine.prepare(request.processor, commandLine: Array(request.commandLine.utf8))
+    try machine.prepare(
+      request.processor, commandLine: Array(request.commandLine.utf8), patches: request.patches)
+    machine.state.blockLimit = request.blockLimit ?? MachineState.blockLimit
+    machine.state.recorder = request.wantsRecord ? PathRecorder() : nil
     machine.state.isTracing = request.wantsTrace
     if request.wantsReads { machine.state.reads.begin() }
     var failure = boot()
@@ -32,8 +37,11 @@ public struct BootMachine: ~Copyable {
     let course = machine.state.courseWithLog
     // All the rest shows what the decision led to. What boot code did is settled by now.
     var aftermath = Aftermath(log: machine.state.log, msrs: machine.state.msrAccesses)
+    let bootState = request.wantsRecord ? BootState(machine) : nil
+    machine.state.recorder?.phase = .showing
     let paused = failure == nil && !request.late.isEmpty ? machine.pause() : nil
     if failure == nil { failure = readState(request, &aftermath) }
+    machine.state.recorder?.phase = .patching
     if failure == nil { failure = patch() }
     if failure == nil { failure = readSites(&aftermath) }
     var late: LateResult?
@@ -47,6 +55,9 @@ public struct BootMachine: ~Copyable {
       result.outcome.trace = reader.trace(
         blocks: bootTrace, sequence: result.sequence, siteTexts: aftermath.sites.map { text($0) })
     }
+    result.siteVariants = aftermath.sites.map(\.variant)
+    result.record = machine.state.record
+    result.state = bootState
     return result
   }
 
@@ -211,8 +222,10 @@ public struct BootMachine: ~Copyable {
       }
     }
     let code = machine.memory.bytes(at: function.address, count: function.size)
+    // A barrier at the site counts too.
+    let siteCode = site.flatMap { machine.memory.bytes(at: $0.lowerBound, count: $0.count) } ?? .init(start: nil, count: 0)
     return .success(
-      variants.variant(of: state.trace, code: code.map { Array($0) } ?? []) {
+      variants.variant(of: state.trace, code: (code.map { Array($0) } ?? []) + siteCode) {
         let run = SequenceRun(
           state.trace, end: call.until ?? stop.lowerBound, site: site, decoder: state.decoder,
           code: { machine.memory.bytes(at: $0, count: $1).map { Array($0) } })

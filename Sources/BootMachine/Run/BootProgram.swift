@@ -82,3 +82,32 @@ public final class BootProgram: Sendable {
   /// How the place of the feature bits is known.
   public var capabilitiesFrom: String? { capabilities?.basis }
 }
+
+// MARK: - What mutants must know
+
+extension BootProgram {
+  /// Whether the machine has put code of its own in place of anything in `range`, or steps in there.
+  public func substitutes(in range: Range<UInt64>) -> Bool {
+    // A stub is at most mov $imm, %eax; ret.
+    let stubSize: UInt64 = 6
+    let stubs = plan.stubs.map(\.address) + plan.printk + plan.warningPrinters
+      + (plan.staticCallUpdate.map { [$0] } ?? []) + plan.panics.map(\.address)
+    return stubs.contains { range.overlaps($0..<$0 &+ stubSize) }
+      || plan.msrSites.contains { range.overlaps($0.address..<$0.address &+ UInt64($0.length)) }
+  }
+
+  /// The functions that print: the log is made of what they are handed.
+  public var printers: [UInt64] { plan.printk + plan.warningPrinters }
+
+  /// The words of memory that hold the features sites hang on and the bug; empty if unknown.
+  public var decidedWords: Set<UInt64> {
+    guard let capabilities else { return [] }
+    let bits = allSites.compactMap { $0.feature?.number } + [capabilities.affectedBit].compactMap(\.self)
+    return Set(bits.filter { $0 / 32 < capabilities.words }.map {
+      capabilities.address &+ UInt64($0 / 32 * 4)
+    })
+  }
+
+  /// The alternatives entries that are handed to the kernel's patching code.
+  public var patchedEntries: [UInt64] { sites.inside + sites.sites.flatMap(\.entries) }
+}

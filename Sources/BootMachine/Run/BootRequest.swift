@@ -13,10 +13,17 @@ public struct BootRequest: Sendable {
   public var late: [LateStep]
   /// Whether the result is to say what was read that a hypervisor answers.
   public var wantsReads: Bool
+  /// What stands in the guest in place of what the image holds.
+  public var patches: [Patch]
+  /// How many basic blocks may run; nil: more than any kernel needs.
+  public var blockLimit: Int?
+  /// Whether the result is to hold what ran, and the state that boot code left.
+  public var wantsRecord: Bool
 
   public init(
     processor: Processor, commandLine: String, wantsTrace: Bool = false,
-    wantsVulnerabilities: Bool = false, late: [LateStep] = [], wantsReads: Bool = false
+    wantsVulnerabilities: Bool = false, late: [LateStep] = [], wantsReads: Bool = false,
+    patches: [Patch] = [], blockLimit: Int? = nil, wantsRecord: Bool = false
   ) {
     self.processor = processor
     self.commandLine = commandLine
@@ -24,6 +31,9 @@ public struct BootRequest: Sendable {
     self.wantsVulnerabilities = wantsVulnerabilities
     self.late = late
     self.wantsReads = wantsReads
+    self.patches = patches
+    self.blockLimit = blockLimit
+    self.wantsRecord = wantsRecord
   }
 }
 
@@ -39,6 +49,12 @@ public struct BootResult: Sendable, Hashable {
   public var reads: [BootRead] = []
   /// A digest of what boot code ran and printed: where it differs, something else happened.
   public var course: UInt64 = 0
+  /// The sequence as each site runs it, in the order of the sites; nil for those that do not.
+  public var siteVariants: [SequenceVariant?] = []
+  /// What ran, if that was asked for.
+  public var record: PathRecord?
+  /// What boot code left behind, if that was asked for.
+  public var state: BootState?
 
   public init(
     outcome: Outcome, entryPoints: [EntryPoint: EntryPointOutcome], sequence: SequenceVariant?

@@ -20,8 +20,8 @@ extension Failure {
     case .bug(let at, let file, let line): return "BUG at \(place(at))" + source(file, line)
     case .panic(let message):
       return "the kernel panicked: \(String(decoding: message, as: UTF8.self))"
-    case .blockLimit(let at):
-      return "more than \(MachineState.blockLimit) basic blocks ran, the last at \(place(at))"
+    case .blockLimit(let limit, let at):
+      return "more than \(limit) basic blocks ran, the last at \(place(at))"
     case .engine(let error, let at): return "\(error) at \(place(at))"
     case .astray(let function, let at): return "\(function) ended at \(place(at))"
     case .unhandledFault(let at):

@@ -84,8 +84,9 @@ private func onBlock(
     return state.halt(engine, .failed(failure))
   }
   if watch.pointee.isTracing { state.trace.append(block) }
-  if watch.pointee.blocks > MachineState.blockLimit {
-    state.halt(engine, .failed(.blockLimit(at: address)))
+  if watch.pointee.isRecording { state.recorder?.began(block) }
+  if watch.pointee.blocks > watch.pointee.blockLimit {
+    state.halt(engine, .failed(.blockLimit(watch.pointee.blockLimit, at: address)))
   }
 }
 
@@ -187,6 +188,29 @@ private func onInvalid(_ engine: OpaquePointer?, _ user: UnsafeMutableRawPointer
   case .next(let length): state.halt(engine, .resume(place &+ UInt64(length)))
   }
   return true
+}
+
+/// A load or store of the guest.
+private func onMemory(
+  _ engine: OpaquePointer?, _ kind: uc_mem_type, _ address: UInt64, _ size: Int32, _ value: Int64,
+  _ user: UnsafeMutableRawPointer?
+) {
+  guard let state = MachineState.of(user), state.map.image.guestRange.contains(address) else {
+    return
+  }
+  state.recorder?.accessed(address, size, isWrite: kind == UC_MEM_WRITE)
+}
+
+extension MachineState {
+  /// Lets recorders see every load and store; before anything is translated.
+  func watchMemory(in engine: borrowing Engine) throws(MachineError) {
+    let user = Unmanaged.passUnretained(self).toOpaque()
+    var hook: uc_hook = 0
+    let accesses = UC_HOOK_MEM_READ.rawValue | UC_HOOK_MEM_WRITE.rawValue
+    try Engine.check(
+      bhb_hook_memory(engine.handle, &hook, Int32(accesses), onMemory, user, 1, 0),
+      "a hook on memory")
+  }
 }
 
 extension MachineState {

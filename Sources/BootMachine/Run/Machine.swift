@@ -12,7 +12,8 @@ struct Machine: ~Copyable {
   let state: MachineState
   private let context: EngineContext
 
-  init(_ image: BootImage) throws(MachineError) {
+  /// - Parameter watchesMemory: whether records hold loads and stores.
+  init(_ image: BootImage, watchesMemory: Bool = false) throws(MachineError) {
     let memory = try GuestMemory(image.pristine)
     let engine = try Engine()
     let state = try MachineState(plan: image.plan, memory: memory)
@@ -23,6 +24,7 @@ struct Machine: ~Copyable {
     engine.write(UC_X86_REG_SS, 0x18)
     engine.write(UC_X86_REG_GS_BASE, image.plan.perCPUBase)
     try state.install(in: engine)
+    if watchesMemory { try state.watchMemory(in: engine) }
     context = try EngineContext(engine)
     self.image = image
     self.memory = memory
@@ -31,8 +33,11 @@ struct Machine: ~Copyable {
   }
 
   /// Puts memory and registers back, and gives the CPU what the next path finds.
-  func prepare(_ processor: Processor, commandLine: [UInt8]) throws(MachineError) {
+  func prepare(
+    _ processor: Processor, commandLine: [UInt8], patches: [Patch] = []
+  ) throws(MachineError) {
     let engine = self.engine.handle
+    try memory.overlay.replace(with: patches, over: image.pristine)
     memory.restore { changed in
       for code in image.code where changed.overlaps(code) {
         _ = bhb_remove_cache(engine, changed.lowerBound, changed.upperBound)

@@ -62,6 +62,15 @@ final class MachineState {
   }
   var trace: [BlockRun] = []
 
+  /// What ran, when a record is wanted.
+  var recorder: PathRecorder? {
+    didSet { watch.pointee.isRecording = recorder != nil }
+  }
+  var blockLimit: Int {
+    get { watch.pointee.blockLimit }
+    set { watch.pointee.blockLimit = newValue }
+  }
+
   /// More than ten times what the longest path of a real kernel takes.
   static let blockLimit = 2_000_000
 
@@ -92,6 +101,8 @@ final class MachineState {
     course = 0
     isTracing = false
     trace.removeAll(keepingCapacity: true)
+    recorder = nil
+    blockLimit = Self.blockLimit
   }
 
   /// The digest of the blocks that ran and the lines that were printed.
@@ -184,7 +195,7 @@ enum Failure: Hashable, Sendable {
   case warning(at: UInt64, file: UInt64, line: Int)
   case bug(at: UInt64, file: UInt64, line: Int)
   case panic(message: [UInt8])
-  case blockLimit(at: UInt64)
+  case blockLimit(Int, at: UInt64)
   case engine(String, at: UInt64)
   case astray(function: String, at: UInt64)
   case unhandledFault(at: UInt64)

@@ -76,6 +76,15 @@ public final class KernelImage: Sendable {
     tables.space.bytes(at: address, count: count)
   }
 
+  /// Where in the file the bytes from `address` on lie; nil unless it holds all of them in one
+  /// segment.
+  public func fileRange(at address: UInt64, count: Int) -> Range<Int>? {
+    tables.space.fileRange(at: address, count: count)
+  }
+
+  /// The whole ELF file, as it was after every layer was taken off.
+  public var fileContents: UnsafeRawBufferPointer { tables.space.contents.bytes.raw }
+
   /// A little-endian integer at an address; nil unless the file holds it.
   public func read<T: FixedWidthInteger & BitwiseCopyable>(_: T.Type, at address: UInt64) -> T? {
     tables.space.read(T.self, at: address)
