@@ -1,4 +1,5 @@
 import ArgumentParser
+import BootMachine
 import Inspection
 import KernelImage
 import Mitigation
