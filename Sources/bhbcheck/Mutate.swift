@@ -1,5 +1,4 @@
 import ArgumentParser
-import BootMachine
 import Inspection
 import KernelImage
 import Mitigation
@@ -39,10 +38,7 @@ struct Mutate: ParsableCommand {
   @Option(help: ArgumentHelp("At most so many mutants, spread over all.", valueName: "number"))
   var limit: Int?
 
-  @Option(
-    help: ArgumentHelp(
-      "How a hypervisor conveys its statement; by default the first contract.", valueName: "id"))
-  var contract: String?
+  @OptionGroup var judging: JudgingOptions
 
   @Option(help: "How to write the report: text or json.")
   var format: OutputFormat = .text
@@ -56,8 +52,7 @@ struct Mutate: ParsableCommand {
   }
 
   func run() throws {
-    let mutation = Mutation(
-      matrix: try matrix(), jobs: jobs, only: only, limit: limit, isScored: score)
+    let mutation = try mutation()
     var unexplained = 0
     do {
       for artefact in ImageInput(
@@ -87,17 +82,12 @@ struct Mutate: ParsableCommand {
     if unexplained > 0 { throw ExitCode(1) }
   }
 
-  private func matrix() throws -> Matrix {
-    do {
+  private func mutation() throws -> Mutation {
+    try Output.usable {
       let catalog = try MatrixCatalog.standard()
-      guard let contract else { return try Matrix.standard(catalog) }
-      guard let found = catalog.contract(id: contract) else {
-        let known = catalog.contracts.map(\.id).joined(separator: ", ")
-        throw ValidationError("there is no contract \(contract); there are \(known)")
-      }
-      return try Matrix.standard(catalog, contract: found)
-    } catch let error as DataError {
-      throw ValidationError(error.message)
+      return Mutation(
+        matrix: try judging.matrix(catalog), policy: try judging.policy(of: catalog), jobs: jobs,
+        only: only, limit: limit, isScored: score)
     }
   }
 

@@ -84,7 +84,7 @@ private func onBlock(
     return state.halt(engine, .failed(failure))
   }
   if watch.pointee.isTracing { state.trace.append(block) }
-  if watch.pointee.isRecording { state.recorder?.began(block) }
+  if watch.pointee.isRecording { state.recorder?.ran(block.address, block.size) }
   if watch.pointee.blocks > watch.pointee.blockLimit {
     state.halt(engine, .failed(.blockLimit(watch.pointee.blockLimit, at: address)))
   }

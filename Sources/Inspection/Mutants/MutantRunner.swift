@@ -29,6 +29,8 @@ struct OriginalPath: Sendable {
 /// A mutant whose code a path does not run cannot change that path, and is not run on it.
 struct MutantRunner: Sendable {
   let program: BootProgram
+  /// What outcomes are judged by; nil: they are not.
+  let policy: Policy?
   let jobs: Int
 
   /// How many times the blocks of the right build a mutant may run before it counts as one that
@@ -82,7 +84,7 @@ struct MutantRunner: Sendable {
         var request = path.request
         request.patches = [mutant.patch]
         let difference =
-          worker.run(request).map { $0.differences(from: path.result) } ?? [.undetermined]
+          worker.run(request).map { differences($0, from: path) } ?? [.undetermined]
         if !difference.isEmpty { found[number] = difference }
       }
       return found
@@ -103,6 +105,24 @@ struct MutantRunner: Sendable {
       }
       return remainder
     }
+  }
+
+  private func differences(
+    _ result: BootResult, from path: OriginalPath
+  ) -> Set<MutantResult.Difference> {
+    var found = result.differences(from: path.result)
+    // The same outcome has the same verdict.
+    if !found.isEmpty, !found.contains(.undetermined), verdict(result, path) != verdict(path.result, path)
+    {
+      found.insert(.verdict)
+    }
+    return found
+  }
+
+  private func verdict(_ result: BootResult, _ path: OriginalPath) -> Verdict? {
+    let judged = JudgedPath(
+      path: path.row.path, outcome: result.outcome, entryPoints: result.entryPoints)
+    return policy?.judged(judged, PathFacts(path.row, result.outcome)).verdict
   }
 
   private func reaches(_ mutant: PreparedMutant, _ path: OriginalPath) -> Bool {

@@ -6,6 +6,8 @@ public import Mitigation
 /// Makes wrong builds of an image, and says which of its boot paths notice them.
 public struct Mutation: Sendable {
   public var matrix: Matrix
+  /// What paths are judged by; nil: they are not.
+  public var policy: Policy?
   public var jobs: Int
   /// Ids of the mutants that are wanted; empty: all.
   public var only: [String]
@@ -15,9 +17,10 @@ public struct Mutation: Sendable {
   public var isScored: Bool
 
   public init(
-    matrix: Matrix, jobs: Int = 1, only: [String] = [], limit: Int? = nil, isScored: Bool = true
+    matrix: Matrix, policy: Policy? = nil, jobs: Int = 1, only: [String] = [], limit: Int? = nil, isScored: Bool = true
   ) {
     self.matrix = matrix
+    self.policy = policy
     self.jobs = max(1, jobs)
     self.only = only
     self.limit = limit
@@ -47,7 +50,7 @@ public struct Mutation: Sendable {
   ) throws -> MutationReport {
     let analysis = try StaticAnalysis(kernel)
     let program = try BootProgram(kernel, analysis)
-    let runner = MutantRunner(program: program, jobs: jobs)
+    let runner = MutantRunner(program: program, policy: policy, jobs: jobs)
     let all = zip(matrix.rows, runner.originals(matrix.rows))
     let paths = all.compactMap(\.1).filter { $0.result.outcome.undeterminedBecause == nil }
     let determined = Set(paths.map(\.row.path.id))
