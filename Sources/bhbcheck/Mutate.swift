@@ -15,14 +15,7 @@ struct Mutate: ParsableCommand {
       Exit status 1: a mutant survived and no reason was found why it should.
       """)
 
-  @Argument(help: "The image; see `bhbcheck help inspect`.")
-  var image: String?
-
-  @Option(help: ArgumentHelp("Symbols for an image that has none.", valueName: "file"))
-  var systemMap: String?
-
-  @Option(help: ArgumentHelp("A small image that is built in: \(Sample.names).", valueName: "name"))
-  var sample: Sample?
+  @OptionGroup var image: OneImageInput
 
   @Flag(help: "Run the mutants, and say which boot paths notice them.")
   var score = false
@@ -52,48 +45,45 @@ struct Mutate: ParsableCommand {
   }
 
   func run() throws {
-    let mutation = try mutation()
-    var unexplained = 0
-    do {
-      for artefact in ImageInput(
-        images: image, modules: [], systemMap: systemMap, sample: sample
-      ).artefacts() {
-        if let failure = artefact.failure { throw failure }
-        let map = try systemMap.map { try Artefact.openText(path: $0) }
-        let kernel = try KernelImage(artefact, systemMap: map)
-        let report = try mutation.report(on: kernel, given: artefact.path, tool: BHBCheck.tool)
+    let reports = try Output.usable {
+      let catalog = try MatrixCatalog.standard()
+      let matrix = try judging.matrix(catalog)
+      let policy = try judging.policy(of: catalog)
+      let inspector = try image.images.inspector(
+        matrix: matrix, runner: PathRunner(jobs: jobs), policy: policy)
+      let mutation = Mutation(
+        matrix: matrix, policy: policy, jobs: jobs, only: only, limit: limit, isScored: score)
+      return try image.images.artefacts().map { artefact in
+        let subject = try MutationSubject(
+          artefact, modules: inspector.modules, systemMap: inspector.systemMap)
+        let report = try mutation.report(on: subject, tool: BHBCheck.tool)
         try check(report)
-        if let out {
-          _ = try MutantImages(folder: out).write(report.mutants.map(\.mutant), of: kernel)
-        }
-        switch format {
-        case .json: try Output.write(try JSONReport.render(report))
-        case .text: try Output.write(MutationText().render(report))
-        }
-        unexplained += report.unexplained.count
+        try write(report, of: subject)
+        return report
       }
-    } catch let error as ImageError {
-      Output.complain(error.description)
-      throw error.exitStatus
-    } catch let error as MutantImageError {
-      Output.complain(error.description)
-      throw ExitCode(ExitStatus.internalError)
     }
-    if unexplained > 0 { throw ExitCode(1) }
+    for report in reports {
+      switch format {
+      case .json: try Output.write(try JSONReport.render(report))
+      case .text: try Output.write(MutationText().render(report))
+      }
+    }
+    if reports.contains(where: { !$0.unexplained.isEmpty }) { throw ExitCode(ExitStatus.findings) }
   }
 
-  private func mutation() throws -> Mutation {
-    try Output.usable {
-      let catalog = try MatrixCatalog.standard()
-      return Mutation(
-        matrix: try judging.matrix(catalog), policy: try judging.policy(of: catalog), jobs: jobs,
-        only: only, limit: limit, isScored: score)
+  private func write(_ report: MutationReport, of subject: MutationSubject) throws {
+    guard let out else { return }
+    do throws(MutantImageError) {
+      try MutantImages(folder: out).write(report.mutants.map { $0.mutant }, of: subject.kernel)
+    } catch {
+      Output.complain(error.description)
+      throw ExitCode(ExitStatus.internalError)
     }
   }
 
   /// Every id that was asked for must be there.
   private func check(_ report: MutationReport) throws {
-    let found = Set(report.mutants.map(\.mutant.id))
+    let found = Set(report.mutants.map { $0.mutant.id })
     // A limit may have left it out.
     guard limit == nil, let missing = only.first(where: { !found.contains($0) }) else { return }
     throw ValidationError("there is no mutant \(missing)")

@@ -30,7 +30,7 @@ struct MutationTests {
     arguments: right)
   func score(_ sample: SampleManifest.Sample) throws {
     let report = try mutation(of: sample).report(
-      on: try manifest.kernel(of: sample), given: sample.file,
+      on: MutationSubject(path: sample.file, kernel: try manifest.kernel(of: sample)),
       tool: Report.Tool(name: "test", version: "0"))
     #expect(report.mutants.count > 100)
     print(MutationText_debug(report))

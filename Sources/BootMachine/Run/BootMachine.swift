@@ -223,7 +223,9 @@ public struct BootMachine: ~Copyable {
     }
     let code = machine.memory.bytes(at: function.address, count: function.size)
     // A barrier at the site counts too.
-    let siteCode = site.flatMap { machine.memory.bytes(at: $0.lowerBound, count: $0.count) } ?? .init(start: nil, count: 0)
+    let siteCode =
+      site.flatMap { machine.memory.bytes(at: $0.lowerBound, count: $0.count) }
+      ?? .init(start: nil, count: 0)
     return .success(
       variants.variant(of: state.trace, code: (code.map { Array($0) } ?? []) + siteCode) {
         let run = SequenceRun(

@@ -90,7 +90,8 @@ extension BootProgram {
   public func substitutes(in range: Range<UInt64>) -> Bool {
     // A stub is at most mov $imm, %eax; ret.
     let stubSize: UInt64 = 6
-    let stubs = plan.stubs.map(\.address) + plan.printk + plan.warningPrinters
+    let stubs =
+      plan.stubs.map(\.address) + plan.printk + plan.warningPrinters
       + (plan.staticCallUpdate.map { [$0] } ?? []) + plan.panics.map(\.address)
     return stubs.contains { range.overlaps($0..<$0 &+ stubSize) }
       || plan.msrSites.contains { range.overlaps($0.address..<$0.address &+ UInt64($0.length)) }
@@ -102,10 +103,12 @@ extension BootProgram {
   /// The words of memory that hold the features sites hang on and the bug; empty if unknown.
   public var decidedWords: Set<UInt64> {
     guard let capabilities else { return [] }
-    let bits = allSites.compactMap { $0.feature?.number } + [capabilities.affectedBit].compactMap(\.self)
-    return Set(bits.filter { $0 / 32 < capabilities.words }.map {
-      capabilities.address &+ UInt64($0 / 32 * 4)
-    })
+    let bits =
+      allSites.compactMap { $0.feature?.number } + [capabilities.affectedBit].compactMap(\.self)
+    return Set(
+      bits.filter { $0 / 32 < capabilities.words }.map {
+        capabilities.address &+ UInt64($0 / 32 * 4)
+      })
   }
 
   /// The alternatives entries that are handed to the kernel's patching code.

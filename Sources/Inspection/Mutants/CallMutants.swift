@@ -48,7 +48,8 @@ extension MutantMaker {
     for function in code.functions.sorted() where entries.contains(function) {
       var address = function
       // Where indirect branches are tracked, ENDBR64 must stay.
-      if let head = kernel.bytes(at: address, count: 4), head.elementsEqual([0xF3, 0x0F, 0x1E, 0xFA])
+      if let head = kernel.bytes(at: address, count: 4),
+        head.elementsEqual([0xF3, 0x0F, 0x1E, 0xFA])
       {
         address += 4
       }

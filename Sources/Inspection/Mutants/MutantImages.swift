@@ -18,16 +18,13 @@ public struct MutantImages: Sendable {
 
   /// Writes one image for each mutant, named by its id.
   ///
-  /// - Returns: the paths.
-  ///
   /// - Throws: if the folder or a file cannot be written, or the file does not hold what a mutant
   ///   changes.
   public func write(
     _ mutants: some Swift.Sequence<Mutant>, of kernel: KernelImage
-  ) throws(MutantImageError) -> [String] {
+  ) throws(MutantImageError) {
     guard mkdir(folder, 0o777) == 0 || errno == EEXIST else { throw failure(folder) }
     let contents = kernel.fileContents
-    var paths: [String] = []
     for mutant in mutants {
       let bytes = mutant.changed.bytes
       guard
@@ -36,9 +33,7 @@ public struct MutantImages: Sendable {
       else { throw MutantImageError("\(mutant.id): the file does not hold these bytes") }
       let path = "\(folder)/\(mutant.id).vmlinux"
       try write(contents, bytes, at: place.lowerBound, to: path)
-      paths.append(path)
     }
-    return paths
   }
 
   private func write(

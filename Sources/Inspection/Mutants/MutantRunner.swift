@@ -112,7 +112,8 @@ struct MutantRunner: Sendable {
   ) -> Set<MutantResult.Difference> {
     var found = result.differences(from: path.result)
     // The same outcome has the same verdict.
-    if !found.isEmpty, !found.contains(.undetermined), verdict(result, path) != verdict(path.result, path)
+    if !found.isEmpty, !found.contains(.undetermined),
+      verdict(result, path) != verdict(path.result, path)
     {
       found.insert(.verdict)
     }

@@ -17,7 +17,8 @@ public struct Mutation: Sendable {
   public var isScored: Bool
 
   public init(
-    matrix: Matrix, policy: Policy? = nil, jobs: Int = 1, only: [String] = [], limit: Int? = nil, isScored: Bool = true
+    matrix: Matrix, policy: Policy? = nil, jobs: Int = 1, only: [String] = [], limit: Int? = nil,
+    isScored: Bool = true
   ) {
     self.matrix = matrix
     self.policy = policy
@@ -32,10 +33,10 @@ public struct Mutation: Sendable {
   /// Errors: `library` if the emulator or the disassembler cannot be used, or the image cannot be
   /// run at all.
   public func report(
-    on kernel: KernelImage, given path: String, tool: Report.Tool
+    on subject: MutationSubject, tool: Report.Tool
   ) throws(ImageError) -> MutationReport {
     do {
-      return try made(kernel, path, tool)
+      return try made(subject, tool)
     } catch let error as DecoderError {
       throw ImageError(.library, error.description)
     } catch let error as MachineError {
@@ -46,19 +47,21 @@ public struct Mutation: Sendable {
   }
 
   private func made(
-    _ kernel: KernelImage, _ path: String, _ tool: Report.Tool
+    _ subject: MutationSubject, _ tool: Report.Tool
   ) throws -> MutationReport {
-    let analysis = try StaticAnalysis(kernel)
+    let kernel = subject.kernel
+    let analysis = try StaticAnalysis(kernel, modules: subject.modules)
     let program = try BootProgram(kernel, analysis)
     let runner = MutantRunner(program: program, policy: policy, jobs: jobs)
     let all = zip(matrix.rows, runner.originals(matrix.rows))
     let paths = all.compactMap(\.1).filter { $0.result.outcome.undeterminedBecause == nil }
     let determined = Set(paths.map(\.row.path.id))
-    let maker = try MutantMaker(kernel, program, analysis, records: paths.map(\.record), watched: runner.watched(paths))
+    let maker = try MutantMaker(
+      kernel, program, analysis, records: paths.map(\.record), watched: runner.watched(paths))
     let (possible, words) = maker.made()
     let mutants = chosen(possible)
     var report = MutationReport(
-      tool: tool, image: path, kernel: kernel.identity.release, possible: possible.count,
+      tool: tool, image: subject.path, kernel: kernel.identity.release, possible: possible.count,
       mutants: mutants.map { MutantResult(mutant: $0.mutant, status: .notRun) },
       paths: paths.count,
       undeterminedPaths: matrix.rows.map(\.path.id).filter { !determined.contains($0) },
@@ -117,6 +120,33 @@ public struct Mutation: Sendable {
     return PathCover(noticed).chosen.map {
       MutationReport.ChosenPath(path: paths[$0.index].row.path.id, adds: $0.adds)
     }
+  }
+}
+
+/// An image to make mutants of, with the modules that belong to it.
+public struct MutationSubject: Sendable {
+  /// As it was given.
+  public var path: String
+  public var kernel: KernelImage
+  public var modules: [KernelModule]
+
+  public init(path: String, kernel: KernelImage, modules: [KernelModule] = []) {
+    self.path = path
+    self.kernel = kernel
+    self.modules = modules
+  }
+
+  /// Opens an artefact, with modules and a System.map that were given beside it.
+  ///
+  /// Errors: those of `KernelImage` and `KernelModule`, and why the artefact could not be opened.
+  public init(
+    _ artefact: Artefact, modules: [Artefact.Member] = [], systemMap: Artefact.Member? = nil
+  ) throws(ImageError) {
+    if let failure = artefact.failure { throw failure }
+    path = artefact.path
+    kernel = try KernelImage(artefact, systemMap: systemMap)
+    self.modules = []
+    for member in artefact.modules + modules { self.modules.append(try KernelModule(member)) }
   }
 }
 
