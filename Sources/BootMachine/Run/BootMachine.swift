@@ -37,7 +37,7 @@ public struct BootMachine: ~Copyable {
     let course = machine.state.courseWithLog
     // All the rest shows what the decision led to. What boot code did is settled by now.
     var aftermath = Aftermath(log: machine.state.log, msrs: machine.state.msrAccesses)
-    let bootState = request.wantsRecord ? BootState(machine) : nil
+    let bootState = request.wantsState ? BootState(machine) : nil
     machine.state.recorder?.phase = .showing
     let paused = failure == nil && !request.late.isEmpty ? machine.pause() : nil
     if failure == nil { failure = readState(request, &aftermath) }

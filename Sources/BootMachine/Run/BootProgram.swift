@@ -100,15 +100,24 @@ extension BootProgram {
   /// The functions that print: the log is made of what they are handed.
   public var printers: [UInt64] { plan.printk + plan.warningPrinters }
 
-  /// The words of memory that hold the features sites hang on and the bug; empty if unknown.
-  public var decidedWords: Set<UInt64> {
+  /// The bytes of memory that hold the features sites hang on and the bug; empty if unknown.
+  public var decidedBytes: Set<UInt64> {
     guard let capabilities else { return [] }
     let bits =
       allSites.compactMap { $0.feature?.number } + [capabilities.affectedBit].compactMap(\.self)
     return Set(
-      bits.filter { $0 / 32 < capabilities.words }.map {
-        capabilities.address &+ UInt64($0 / 32 * 4)
-      })
+      bits.filter { $0 / 32 < capabilities.words }.map { capabilities.address &+ UInt64($0 / 8) })
+  }
+
+  /// The code that the machine runs at an address: the image's, or what it put in its place, but
+  /// for MSR accesses, which it steps in at. Empty where there is none.
+  public func code(at address: UInt64, count: Int) -> [UInt8] {
+    if !plan.msrSites.contains(where: { $0.address == address }),
+      let offset = image.pristine.map.offset(of: address, count: count)
+    {
+      return Array(image.pristine.bytes[offset..<offset + count])
+    }
+    return kernel.bytes(at: address, count: count).map { Array($0) } ?? []
   }
 
   /// The alternatives entries that are handed to the kernel's patching code.

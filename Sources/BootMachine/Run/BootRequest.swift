@@ -17,13 +17,16 @@ public struct BootRequest: Sendable {
   public var patches: [Patch]
   /// How many basic blocks may run; nil: more than any kernel needs.
   public var blockLimit: Int?
-  /// Whether the result is to hold what ran, and the state that boot code left.
+  /// Whether the result is to hold what ran.
   public var wantsRecord: Bool
+  /// Whether the result is to hold the state that boot code left.
+  public var wantsState: Bool
 
   public init(
     processor: Processor, commandLine: String, wantsTrace: Bool = false,
     wantsVulnerabilities: Bool = false, late: [LateStep] = [], wantsReads: Bool = false,
-    patches: [Patch] = [], blockLimit: Int? = nil, wantsRecord: Bool = false
+    patches: [Patch] = [], blockLimit: Int? = nil, wantsRecord: Bool = false,
+    wantsState: Bool = false
   ) {
     self.processor = processor
     self.commandLine = commandLine
@@ -34,6 +37,7 @@ public struct BootRequest: Sendable {
     self.patches = patches
     self.blockLimit = blockLimit
     self.wantsRecord = wantsRecord
+    self.wantsState = wantsState
   }
 }
 

@@ -19,10 +19,8 @@ public struct PathRecord: Sendable, Hashable {
   public var leaves: Set<UInt32>
   /// The MSRs that were read or written.
   public var msrs: Set<UInt32>
-  /// The image's memory that blocks read and wrote; empty unless the machine watches memory.
-  public var accesses: [MemoryAccess]
-  /// The image's memory that the function behind the sysfs line read; empty likewise.
-  public var shown: Set<UInt64>
+  /// Every instruction of the boot in its order; nil unless the machine watches memory.
+  public var steps: BootSteps?
 
   /// Whether anything in `range` ran.
   public func ran(_ range: Range<UInt64>) -> Bool {
@@ -43,13 +41,35 @@ public struct PathRecord: Sendable, Hashable {
   }
 }
 
-/// A word of memory that a block of boot code read or wrote.
+/// A boot, instruction by instruction: what led to what can be read off it.
+public struct BootSteps: Sendable, Hashable {
+  /// The address of each instruction that ran, in order, up to where the machine stops the boot.
+  public var addresses: [UInt64] = []
+  /// Loads and stores, in the order they happened.
+  public var accesses: [MemoryAccess] = []
+  /// Steps whose effect is outside of memory: a write of SPEC_CTRL, a static call directed.
+  public var decisive: [Int] = []
+  /// The bytes of the image's memory that the function behind the sysfs line read.
+  public var shown: Set<UInt64> = []
+}
+
+/// A load or store of one step.
 public struct MemoryAccess: Sendable, Hashable {
-  /// The block's address.
-  public var block: UInt64
-  /// The address of the 32-bit word.
-  public var word: UInt64
-  public var isWrite: Bool
+  public enum Kind: Sendable, Hashable {
+    case read
+    /// A store of what was there already.
+    case rewrite
+    case write
+  }
+
+  /// Its place in the order of instructions.
+  public var step: Int
+  public var address: UInt64
+  /// In bytes.
+  public var size: Int
+  public var kind: Kind
+
+  public var bytes: Range<UInt64> { address..<address &+ UInt64(size) }
 }
 
 /// Gathers a record while a path runs.
@@ -58,23 +78,34 @@ struct PathRecorder {
 
   var phase = Phase.booting
   private var blocks: Set<BlockRun> = []
-  private var current: UInt64 = 0
-  private var accesses: Set<MemoryAccess> = []
-  private var shown: Set<UInt64> = []
+  private var steps = BootSteps()
 
   mutating func ran(_ address: UInt64, _ size: UInt32) {
-    current = address
     blocks.insert(BlockRun(address: address, size: size))
   }
 
-  mutating func accessed(_ address: UInt64, _ size: Int32, isWrite: Bool) {
-    let last = address &+ UInt64(max(size, 1) - 1)
-    for word in stride(from: address & ~3, through: last & ~3, by: 4) {
-      switch phase {
-      case .booting: accesses.insert(MemoryAccess(block: current, word: word, isWrite: isWrite))
-      case .showing: if !isWrite { shown.insert(word) }
-      case .patching: break
-      }
+  mutating func stepped(_ address: UInt64) {
+    if phase == .booting { steps.addresses.append(address) }
+  }
+
+  mutating func accessed(_ address: UInt64, _ size: Int32, _ kind: MemoryAccess.Kind) {
+    let size = Int(max(size, 1))
+    switch phase {
+    case .booting:
+      guard !steps.addresses.isEmpty else { return }
+      steps.accesses.append(
+        MemoryAccess(
+          step: steps.addresses.count - 1, address: address, size: size, kind: kind))
+    case .showing:
+      if kind == .read { steps.shown.formUnion(address..<address &+ UInt64(size)) }
+    case .patching: break
+    }
+  }
+
+  /// The last instruction had an effect outside of memory.
+  mutating func decided() {
+    if phase == .booting, !steps.addresses.isEmpty {
+      steps.decisive.append(steps.addresses.count - 1)
     }
   }
 
@@ -83,8 +114,7 @@ struct PathRecorder {
       blocks: blocks.map { PathRecord.Block(address: $0.address, size: Int($0.size)) }
         .sorted { ($0.address, $0.size) < ($1.address, $1.size) },
       blockCount: state.blocks, leaves: Set(state.cpuidQueries.map(\.leaf)),
-      msrs: Set(state.msrAccesses.map(\.index)),
-      accesses: accesses.sorted { ($0.block, $0.word) < ($1.block, $1.word) }, shown: shown)
+      msrs: Set(state.msrAccesses.map(\.index)), steps: steps.addresses.isEmpty ? nil : steps)
   }
 }
 

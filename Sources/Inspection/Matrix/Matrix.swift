@@ -117,7 +117,7 @@ public struct Matrix: Sendable {
   /// Those that go through every command line.
   public static let commandLineProcessors = ["ice-lake-sp", "sapphire-rapids"]
 
-  private let catalog: MatrixCatalog
+  let catalog: MatrixCatalog
   private var ids: Set<String> = []
 
   private init(catalog: MatrixCatalog, contract: Contract?) {

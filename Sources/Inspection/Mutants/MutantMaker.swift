@@ -9,6 +9,8 @@ struct MutantMaker: ~Copyable {
   let program: BootProgram
   let analysis: StaticAnalysis
   let code: DecisionCode
+  /// The bytes of memory that the choice is read from.
+  let choice: Set<UInt64>
   /// What the paths asked the processor for.
   let leaves: Set<UInt32>
   let msrs: Set<UInt32>
@@ -16,25 +18,26 @@ struct MutantMaker: ~Copyable {
   private var mutants: [PreparedMutant] = []
   private var ids: Set<String> = []
 
+  /// - Parameter boots: of paths that together run all that any path runs.
   init(
     _ kernel: KernelImage, _ program: BootProgram, _ analysis: StaticAnalysis,
-    records: [PathRecord], watched: [PathRecord]
+    records: [PathRecord], boots: [BootSteps]
   ) throws(DecoderError) {
     let decoder = try Decoder()
     self.kernel = kernel
     self.program = program
     self.analysis = analysis
-    let variables = analysis.functions.functions.flatMap(\.variables).map { $0.address & ~3 }
-    code = DecisionCode(
-      records + watched, kernel: kernel, decided: program.decidedWords.union(variables),
-      printers: program.printers, decoder: decoder)
+    let variables = analysis.functions.functions.flatMap(\.variables).map(\.address)
+    let decided = program.decidedBytes.union(variables)
+    choice = boots.reduce(into: decided) { $0.formUnion($1.shown) }
+    code = DecisionCode(boots, program, decided: decided, decoder: decoder)
     leaves = records.reduce(into: []) { $0.formUnion($1.leaves) }
     msrs = records.reduce(into: []) { $0.formUnion($1.msrs) }
     self.decoder = decoder
   }
 
-  /// All mutants, in ascending order of address, and the words that the choice is read from.
-  consuming func made() -> (mutants: [PreparedMutant], words: Set<UInt64>) {
+  /// All mutants, in ascending order of address.
+  consuming func made() -> [PreparedMutant] {
     let ranSequence = analysis.functions.functions.flatMap(\.instructions)
     for one in code.instructions {
       invertCondition(one)
@@ -49,7 +52,7 @@ struct MutantMaker: ~Copyable {
     changeCountStores()
     changeTable()
     mutants.sort { ($0.mutant.address, $0.mutant.id) < ($1.mutant.address, $1.mutant.id) }
-    return (mutants, code.words)
+    return mutants
   }
 
   /// Adds a mutant, unless its bytes are none that the machine would run, or none that differ.

@@ -20,7 +20,7 @@ public struct MutationText: Sendable {
     let name = report.kernel.map { "\(report.image) (\($0))" } ?? report.image
     let taken =
       report.mutants.count == report.possible
-      ? "\(report.possible) mutants" : "\(report.mutants.count) of \(report.possible) mutants"
+      ? "\(report.possible) mutants" : "\(report.mutants.count) of \(report.possible) mutants (--limit 0: all)"
     return "\(name): \(taken)" + (report.isScored ? ", \(report.paths) boot paths" : "")
   }
 
@@ -88,7 +88,7 @@ public struct MutationText: Sendable {
     switch reason {
     case .notReached: "no boot path of the matrix runs it"
     case .sameState: "every boot path ends in the same state"
-    case .elsewhere: "it changes only what the choice is not read from"
+    case .elsewhere: "on every boot path it changes only what the choice is not read from"
     }
   }
 
