@@ -100,13 +100,18 @@ extension BootProgram {
   /// The functions that print: the log is made of what they are handed.
   public var printers: [UInt64] { plan.printk + plan.warningPrinters }
 
-  /// The bytes of memory that hold the features sites hang on and the bug; empty if unknown.
-  public var decidedBytes: Set<UInt64> {
-    guard let capabilities else { return [] }
-    let bits =
-      allSites.compactMap { $0.feature?.number } + [capabilities.affectedBit].compactMap(\.self)
-    return Set(
-      bits.filter { $0 / 32 < capabilities.words }.map { capabilities.address &+ UInt64($0 / 8) })
+  /// The bits of memory that are the features sites hang on and the bug, by the address of their
+  /// byte; empty if unknown.
+  public var decidedBits: [UInt64: UInt8] {
+    guard let capabilities else { return [:] }
+    var found: [UInt64: UInt8] = [:]
+    let numbers =
+      allSites.compactMap { $0.feature?.number }
+      + [capabilities.affectedBit, fredFeature].compactMap(\.self)
+    for number in numbers where number / 32 < capabilities.words {
+      found[capabilities.address &+ UInt64(number / 8), default: 0] |= 1 << UInt8(number % 8)
+    }
+    return found
   }
 
   /// The code that the machine runs at an address: the image's, or what it put in its place, but

@@ -6,6 +6,8 @@ public struct BootState: Sendable, Hashable {
   public struct Word: Sendable, Hashable {
     public var address: UInt64
     public var value: UInt32
+    /// What the image holds there.
+    public var original: UInt32
   }
 
   /// The words that differ from the image, in ascending order of address.
@@ -20,7 +22,7 @@ public struct BootState: Sendable, Hashable {
   init(_ machine: borrowing Machine) {
     let state = machine.state
     words = machine.memory.changedWords(in: machine.memory.map.image).map {
-      Word(address: $0.address, value: $0.value)
+      Word(address: $0.address, value: $0.value, original: $0.original)
     }
     writes = state.msrAccesses.filter { !$0.isRead }.map {
       MSRAccess(kind: .write, index: Hex32($0.index), value: $0.value)
@@ -29,21 +31,20 @@ public struct BootState: Sendable, Hashable {
     log = state.log
   }
 
-  /// The bytes in which two states differ, in ascending order of address.
-  public func differences(from other: BootState) -> [UInt64] {
+  /// The bits in which two states differ, by the address of their byte.
+  public func differences(from other: BootState) -> [UInt64: UInt8] {
+    var found: [UInt64: UInt8] = [:]
     // Nearly always there is none.
-    if words == other.words { return [] }
-    var found: [UInt64] = []
+    if words == other.words { return found }
     var (mine, theirs) = (words[...], other.words[...])
     while let address = [mine.first?.address, theirs.first?.address].compactMap(\.self).min() {
-      var values: [UInt32?] = [nil, nil]
-      if mine.first?.address == address { values[0] = mine.removeFirst().value }
-      if theirs.first?.address == address { values[1] = theirs.removeFirst().value }
+      let left = mine.first?.address == address ? mine.removeFirst() : nil
+      let right = theirs.first?.address == address ? theirs.removeFirst() : nil
+      guard let original = left?.original ?? right?.original else { continue }
+      let changed = (left?.value ?? original) ^ (right?.value ?? original)
       for byte in 0..<4 {
-        // A word that one state leaves as the image has it is taken to differ as a whole.
-        let isSame = values[0] != nil && values[1] != nil
-          && ((values[0] ?? 0) ^ (values[1] ?? 0)) >> UInt32(8 * byte) & 0xFF == 0
-        if !isSame { found.append(address &+ UInt64(byte)) }
+        let bits = UInt8(truncatingIfNeeded: changed >> UInt32(8 * byte))
+        if bits != 0 { found[address &+ UInt64(byte)] = bits }
       }
     }
     return found

@@ -43,33 +43,28 @@ public struct PathRecord: Sendable, Hashable {
 
 /// A boot, instruction by instruction: what led to what can be read off it.
 public struct BootSteps: Sendable, Hashable {
-  /// The address of each instruction that ran, in order, up to where the machine stops the boot.
+  /// The address of each instruction that ran, in order: of the boot, and behind it of the function
+  /// that shows what was chosen.
   public var addresses: [UInt64] = []
+  /// How many of them ran until the machine stopped the boot.
+  public var bootCount = 0
   /// Loads and stores, in the order they happened.
   public var accesses: [MemoryAccess] = []
   /// Steps whose effect is outside of memory: a write of SPEC_CTRL, a static call directed.
   public var decisive: [Int] = []
-  /// The bytes of the image's memory that the function behind the sysfs line read.
-  public var shown: Set<UInt64> = []
 }
 
 /// A load or store of one step.
 public struct MemoryAccess: Sendable, Hashable {
-  public enum Kind: Sendable, Hashable {
-    case read
-    /// A store of what was there already.
-    case rewrite
-    case write
-  }
-
   /// Its place in the order of instructions.
   public var step: Int
   public var address: UInt64
   /// In bytes.
   public var size: Int
-  public var kind: Kind
-
-  public var bytes: Range<UInt64> { address..<address &+ UInt64(size) }
+  public var isWrite: Bool
+  /// The bits that a store changes, counted from the address on; of more than eight bytes all are
+  /// taken to change.
+  public var changed: UInt64
 }
 
 /// Gathers a record while a path runs.
@@ -85,21 +80,21 @@ struct PathRecorder {
   }
 
   mutating func stepped(_ address: UInt64) {
-    if phase == .booting { steps.addresses.append(address) }
-  }
-
-  mutating func accessed(_ address: UInt64, _ size: Int32, _ kind: MemoryAccess.Kind) {
-    let size = Int(max(size, 1))
     switch phase {
     case .booting:
-      guard !steps.addresses.isEmpty else { return }
-      steps.accesses.append(
-        MemoryAccess(
-          step: steps.addresses.count - 1, address: address, size: size, kind: kind))
-    case .showing:
-      if kind == .read { steps.shown.formUnion(address..<address &+ UInt64(size)) }
+      steps.addresses.append(address)
+      steps.bootCount += 1
+    case .showing: steps.addresses.append(address)
     case .patching: break
     }
+  }
+
+  mutating func accessed(_ address: UInt64, _ size: Int32, isWrite: Bool, changed: UInt64 = 0) {
+    guard phase != .patching, !steps.addresses.isEmpty else { return }
+    steps.accesses.append(
+      MemoryAccess(
+        step: steps.addresses.count - 1, address: address, size: Int(max(size, 1)),
+        isWrite: isWrite, changed: changed))
   }
 
   /// The last instruction had an effect outside of memory.

@@ -16,11 +16,12 @@ private func onMemory(
   guard let user else { return }
   let state = Unmanaged<MachineState>.fromOpaque(user).takeUnretainedValue()
   guard kind == UC_MEM_WRITE else {
-    state.recorder?.accessed(address, size, .read)
+    state.recorder?.accessed(address, size, isWrite: false)
     return
   }
   state.recorder?.accessed(
-    address, size, state.holds(value, at: address, size: size) ? .rewrite : .write)
+    address, size, isWrite: true,
+    changed: state.changes(UInt64(bitPattern: value), at: address, size: size))
 }
 
 extension MachineState {
@@ -36,15 +37,17 @@ extension MachineState {
       "a hook on memory")
   }
 
-  /// Whether a value of at most eight bytes stands in memory already.
-  fileprivate func holds(_ value: Int64, at address: UInt64, size: Int32) -> Bool {
-    let value = UInt64(bitPattern: value)
-    return switch size {
-    case 1: load(UInt8.self, at: address) == UInt8(truncatingIfNeeded: value)
-    case 2: load(UInt16.self, at: address) == UInt16(truncatingIfNeeded: value)
-    case 4: load(UInt32.self, at: address) == UInt32(truncatingIfNeeded: value)
-    case 8: load(UInt64.self, at: address) == value
-    default: false
-    }
+  /// The bits that a store of a value changes.
+  fileprivate func changes(_ value: UInt64, at address: UInt64, size: Int32) -> UInt64 {
+    let old: UInt64? =
+      switch size {
+      case 1: load(UInt8.self, at: address).map(UInt64.init)
+      case 2: load(UInt16.self, at: address).map(UInt64.init)
+      case 4: load(UInt32.self, at: address).map(UInt64.init)
+      case 8: load(UInt64.self, at: address)
+      default: nil
+      }
+    guard let old else { return .max }
+    return (value ^ old) & (size == 8 ? .max : 1 << UInt64(8 * size) - 1)
   }
 }

@@ -16,15 +16,18 @@ struct DecisionCode: Sendable {
   private(set) var instructions: [ExecutedInstruction] = []
   /// The entries of the functions that hold them.
   let functions: Set<UInt64>
+  /// The bits of memory that the choice is read from, by the address of their byte.
+  let choice: [UInt64: UInt8]
 
   /// - Parameters:
   ///   - boots: of paths that together run all that any path runs.
-  ///   - decided: the bytes that the choice is read from.
+  ///   - decided: the bits that the choice is read from, beside those that sysfs shows.
   init(
-    _ boots: [BootSteps], _ program: BootProgram, decided: Set<UInt64>,
+    _ boots: [BootSteps], _ program: BootProgram, decided: [UInt64: UInt8],
     decoder: borrowing Decoder
   ) {
     let slice = DecisionSlice(boots, decided: decided, program, decoder)
+    choice = slice.choice
     functions = slice.functions.subtracting(program.printers)
     for address in slice.addresses.sorted() {
       // The longest instruction there is; less at the end of the image.

@@ -16,11 +16,15 @@ struct DecisionSlice {
   private var code = SteppedCode()
   private var joins: [Int: [Int: Int]] = [:]
 
-  /// - Parameter decided: the bytes that the choice is read from beside those that sysfs shows.
+  /// The bits of memory that the choice is read from at the end, by the address of their byte.
+  private(set) var choice: [UInt64: UInt8]
+
+  /// - Parameter decided: the bits that the choice is read from beside those that sysfs shows.
   init(
-    _ boots: [BootSteps], decided: Set<UInt64>, _ program: BootProgram,
+    _ boots: [BootSteps], decided: [UInt64: UInt8], _ program: BootProgram,
     _ decoder: borrowing Decoder
   ) {
+    choice = decided
     let courses = boots.map { Course(code.numbers(of: $0, program, decoder), code) }
     var graphs: [Int: FunctionGraph] = [:]
     for course in courses { course.add(to: &graphs) }
@@ -28,9 +32,9 @@ struct DecisionSlice {
     for (boot, course) in zip(boots, courses) { follow(boot, course, decided) }
   }
 
-  private mutating func follow(_ boot: BootSteps, _ course: Course, _ decided: Set<UInt64>) {
+  private mutating func follow(_ boot: BootSteps, _ course: Course, _ decided: [UInt64: UInt8]) {
     let controllers = course.controllers(joins)
-    var wanted = Wanted(bytes: decided.union(boot.shown))
+    var wanted = Wanted(bits: decided)
     var isNeeded = [Bool](repeating: false, count: course.numbers.count)
     for step in boot.decisive { isNeeded[step] = true }
     // A stub stands where a call is directed: its arguments matter, which it does not read.
@@ -42,8 +46,13 @@ struct DecisionSlice {
       while first > rest.startIndex, rest[first - 1].step >= step { first -= 1 }
       let accesses = rest[first...]
       rest = rest[..<first]
-      guard isNeeded[step] || wanted.isMade(by: entry.use, accesses) else { continue }
-      wanted.make(by: entry.use, accesses)
+      guard step < boot.bootCount else {
+        wanted.show(accesses, entry)
+        if step == boot.bootCount { choice.merge(wanted.bits) { $0 | $1 } }
+        continue
+      }
+      guard isNeeded[step] || wanted.isMade(by: entry, accesses) else { continue }
+      wanted.make(by: entry, accesses)
       if isDecisive.remove(step) != nil { wanted.registers |= Wanted.arguments }
       if controllers[step] >= 0 { isNeeded[controllers[step]] = true }
       addresses.insert(entry.address)
@@ -54,7 +63,8 @@ struct DecisionSlice {
 
 /// What is wanted at a point of a boot.
 private struct Wanted {
-  var bytes: Set<UInt64>
+  /// The bits of memory, by the address of their byte.
+  var bits: [UInt64: UInt8]
   var registers: UInt32 = 0
 
   /// RDX, RSI, RDI: the first three arguments of a function.
@@ -62,19 +72,54 @@ private struct Wanted {
   /// Everything depends on RSP, which says nothing.
   private static let stackPointer: UInt32 = 1 << 4
 
-  init(bytes: Set<UInt64>) { self.bytes = bytes }
+  init(bits: [UInt64: UInt8]) { self.bits = bits }
 
-  func isMade(by use: RegisterUse, _ accesses: ArraySlice<MemoryAccess>) -> Bool {
-    if use.writes & registers != 0 { return true }
-    // Storing what is there already makes nothing.
-    return accesses.contains { $0.kind == .write && $0.bytes.contains(where: bytes.contains) }
+  func isMade(by entry: SteppedCode.Entry, _ accesses: ArraySlice<MemoryAccess>) -> Bool {
+    if entry.use.writes & registers != 0 { return true }
+    return accesses.contains { access in
+      access.isWrite
+        && access.bytes(of: access.changed).contains { (bits[$0.address] ?? 0) & $0.bits != 0 }
+    }
   }
 
-  mutating func make(by use: RegisterUse, _ accesses: ArraySlice<MemoryAccess>) {
-    registers &= ~use.replaces
-    registers |= use.reads & ~Self.stackPointer
-    for access in accesses where access.kind == .write { bytes.subtract(access.bytes) }
-    for access in accesses where access.kind == .read { bytes.formUnion(access.bytes) }
+  mutating func make(by entry: SteppedCode.Entry, _ accesses: ArraySlice<MemoryAccess>) {
+    registers &= ~entry.use.replaces
+    registers |= entry.use.reads & ~Self.stackPointer
+    for access in accesses where access.isWrite {
+      // What a store leaves as it was, but might not have, stays wanted where it was made before.
+      for (address, changed) in access.bytes(of: access.changed) {
+        guard let left = bits[address] else { continue }
+        bits[address] = left & ~changed == 0 ? nil : left & ~changed
+      }
+    }
+    if !entry.isBitwise { read(accesses, entry) }
+  }
+
+  /// The function that shows the choice reads memory; what it writes itself is none of the boot's.
+  mutating func show(_ accesses: ArraySlice<MemoryAccess>, _ entry: SteppedCode.Entry) {
+    for access in accesses where access.isWrite {
+      for (address, _) in access.bytes(of: .max) { bits[address] = nil }
+    }
+    read(accesses, entry)
+  }
+
+  private mutating func read(_ accesses: ArraySlice<MemoryAccess>, _ entry: SteppedCode.Entry) {
+    for access in accesses where !access.isWrite {
+      for (address, mask) in access.bytes(of: entry.readBits ?? .max) {
+        bits[address, default: 0] |= mask
+      }
+    }
+  }
+}
+
+extension MemoryAccess {
+  /// The bytes in which `mask`, counted from the address on, has a bit.
+  fileprivate func bytes(of mask: UInt64) -> [(address: UInt64, bits: UInt8)] {
+    (0..<size).compactMap { byte in
+      // Longer stores are not looked into.
+      let bits = byte < 8 && size <= 8 ? UInt8(truncatingIfNeeded: mask >> UInt64(8 * byte)) : 0xFF
+      return bits == 0 ? nil : (address &+ UInt64(byte), bits)
+    }
   }
 }
 

@@ -9,8 +9,6 @@ struct MutantMaker: ~Copyable {
   let program: BootProgram
   let analysis: StaticAnalysis
   let code: DecisionCode
-  /// The bytes of memory that the choice is read from.
-  let choice: Set<UInt64>
   /// What the paths asked the processor for.
   let leaves: Set<UInt32>
   let msrs: Set<UInt32>
@@ -27,9 +25,10 @@ struct MutantMaker: ~Copyable {
     self.kernel = kernel
     self.program = program
     self.analysis = analysis
-    let variables = analysis.functions.functions.flatMap(\.variables).map(\.address)
-    let decided = program.decidedBytes.union(variables)
-    choice = boots.reduce(into: decided) { $0.formUnion($1.shown) }
+    var decided = program.decidedBits
+    for variable in analysis.functions.functions.flatMap(\.variables) {
+      decided[variable.address] = 0xFF
+    }
     code = DecisionCode(boots, program, decided: decided, decoder: decoder)
     leaves = records.reduce(into: []) { $0.formUnion($1.leaves) }
     msrs = records.reduce(into: []) { $0.formUnion($1.msrs) }

@@ -30,10 +30,12 @@ struct MutantTrial: Sendable {
 /// What a mutant left behind otherwise than the right build, on all paths together on which its
 /// outcome is the same.
 struct MutantRemainder: Sendable {
-  /// Bytes of memory.
-  private(set) var bytes: Set<UInt64> = []
-  /// Whether MSRs were written, or static calls directed, otherwise.
-  private(set) var changesHardware = false
+  /// Bits of memory, by the address of their byte.
+  private(set) var bits: [UInt64: UInt8] = [:]
+  /// Whether SPEC_CTRL was written, or static calls directed, otherwise.
+  private(set) var changesControl = false
+  /// Whether other MSRs were written otherwise.
+  private(set) var changesRegisters = false
   private(set) var changesLog = false
   private(set) var isReached = false
 
@@ -41,10 +43,18 @@ struct MutantRemainder: Sendable {
     isReached = true
     // The change itself is no effect of it.
     let own = mutant.patch.range
-    bytes.formUnion(state.differences(from: original).filter { !own.contains($0) })
-    if state.writes != original.writes || state.staticCalls != original.staticCalls {
-      changesHardware = true
+    for (address, changed) in state.differences(from: original) where !own.contains(address) {
+      bits[address, default: 0] |= changed
     }
+    if state.control != original.control || state.staticCalls != original.staticCalls {
+      changesControl = true
+    }
+    if state.writes != original.writes { changesRegisters = true }
     if state.log != original.log { changesLog = true }
   }
+}
+
+extension BootState {
+  /// The writes of SPEC_CTRL.
+  fileprivate var control: [MSRAccess] { writes.filter { $0.index.value == MSRIndex.specCtrl } }
 }

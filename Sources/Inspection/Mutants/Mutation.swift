@@ -71,7 +71,7 @@ public struct Mutation: Sendable {
     let maker = try MutantMaker(
       subject.kernel, program, analysis, records: paths.map(\.record),
       boots: runner.steps(paths, leading))
-    let choice = maker.choice
+    let choice = maker.code.choice
     let possible = maker.made()
     let mutants = chosen(possible)
     let determined = Set(paths.map(\.row.path.id))
@@ -116,7 +116,7 @@ public struct Mutation: Sendable {
 
   private func result(
     of mutant: PreparedMutant, _ trial: MutantTrial, _ paths: [OriginalPath],
-    _ choice: Set<UInt64>, _ kernel: KernelImage
+    _ choice: [UInt64: UInt8], _ kernel: KernelImage
   ) -> MutantResult {
     let kinds = trial.kinds
     var result = MutantResult(

@@ -8,6 +8,10 @@ struct SteppedCode {
     var end: UInt64
     var kind: Instruction.Kind
     var use: RegisterUse
+    /// The bits of memory that it reads, counted from the operand on, where the code says so.
+    var readBits: UInt64?
+    /// Whether each bit of memory that it stores depends on no other bit of memory than itself.
+    var isBitwise: Bool
   }
 
   private(set) var entries: [Entry] = []
@@ -27,16 +31,35 @@ struct SteppedCode {
       // The longest instruction there is.
       let entry = program.code(at: address, count: 15).withUnsafeBytes { code -> Entry? in
         guard let instruction = decoder.one(code, at: address) else { return nil }
-        return Entry(
-          address: address, end: instruction.end, kind: instruction.kind,
-          use: decoder.registers(of: code, at: address) ?? RegisterUse())
+        return Entry(instruction, code, decoder.registers(of: code, at: address))
       }
       numbers[address] = entries.count
       result.append(entries.count)
       entries.append(
-        entry ?? Entry(address: address, end: address, kind: .undecodable, use: RegisterUse()))
+        entry
+          ?? Entry(
+            address: address, end: address, kind: .undecodable, use: RegisterUse(),
+            isBitwise: false))
     }
     return result
+  }
+}
+
+extension SteppedCode.Entry {
+  init(_ instruction: Instruction, _ code: UnsafeRawBufferPointer, _ use: RegisterUse?) {
+    self.init(
+      address: instruction.address, end: instruction.end, kind: instruction.kind,
+      use: use ?? RegisterUse(), isBitwise: false)
+    guard let encoding = InstructionEncoding(Array(code.prefix(instruction.length))),
+      let value = instruction.immediate, case .memory(let memory)? = instruction.destination
+    else { return }
+    let bits = UInt64(bitPattern: value)
+    switch encoding.immediateFamily {
+    case .test: readBits = bits
+    case .bitTest where memory.size <= 8: readBits = 1 << (bits & UInt64(8 * memory.size - 1))
+    case .or, .and, .bitSet: isBitwise = true
+    default: break
+    }
   }
 }
 
