@@ -39,6 +39,10 @@ public struct BootMachine: ~Copyable {
     var aftermath = Aftermath(log: machine.state.log, msrs: machine.state.msrAccesses)
     let bootState = request.wantsState ? BootState(machine) : nil
     machine.state.recorder?.phase = .showing
+    for (address, bits) in request.flipped {
+      guard let byte = machine.memory.read(UInt8.self, at: address) else { continue }
+      _ = machine.memory.write(byte ^ bits, at: address)
+    }
     let paused = failure == nil && !request.late.isEmpty ? machine.pause() : nil
     if failure == nil { failure = readState(request, &aftermath) }
     machine.state.recorder?.phase = .patching

@@ -97,6 +97,9 @@ extension BootProgram {
       || plan.msrSites.contains { range.overlaps($0.address..<$0.address &+ UInt64($0.length)) }
   }
 
+  /// The addresses of the static calls' keys that may run the sequence.
+  public var decidedCalls: Set<UInt64> { Set(staticCallKeys.keys) }
+
   /// The functions that print: the log is made of what they are handed.
   public var printers: [UInt64] { plan.printk + plan.warningPrinters }
 

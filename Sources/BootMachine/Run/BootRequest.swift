@@ -15,6 +15,9 @@ public struct BootRequest: Sendable {
   public var wantsReads: Bool
   /// What stands in the guest in place of what the image holds.
   public var patches: [Patch]
+  /// Bits of memory, by the address of their byte, that are inverted where the boot has come to its
+  /// end: to see whether what is chosen is read from them.
+  public var flipped: [UInt64: UInt8] = [:]
   /// How many basic blocks may run; nil: more than any kernel needs.
   public var blockLimit: Int?
   /// Whether the result is to hold what ran.

@@ -125,7 +125,7 @@ private func onCode(
       return state.halt(engine, .generalProtection(hook: index))
     }
     state.record(MSRRecord(isRead: false, index: number, value: value), at: address)
-    if number == MSRIndex.specCtrl { state.recorder?.decided() }
+    if number == MSRIndex.specCtrl { state.recorder?.wroteControl() }
     if number == gsBaseMSR { set(engine, UC_X86_REG_GS_BASE, value) }
   case .print:
     state.printed(state.formatted(arguments(engine)))
@@ -137,7 +137,7 @@ private func onCode(
     // __static_call_update(key, tramp, func), include/linux/static_call.h
     state.staticCalls.append(
       (key: register(engine, UC_X86_REG_RDI), target: register(engine, UC_X86_REG_RDX)))
-    state.recorder?.decided()
+    state.recorder?.directedCall(register(engine, UC_X86_REG_RDI))
   }
 }
 

@@ -43,6 +43,13 @@ public struct PathRecord: Sendable, Hashable {
 
 /// A boot, instruction by instruction: what led to what can be read off it.
 public struct BootSteps: Sendable, Hashable {
+  /// A step that directed a static call.
+  public struct StaticCall: Sendable, Hashable {
+    public var step: Int
+    /// The address of its key.
+    public var key: UInt64
+  }
+
   /// The address of each instruction that ran, in order: of the boot, and behind it of the function
   /// that shows what was chosen.
   public var addresses: [UInt64] = []
@@ -50,8 +57,9 @@ public struct BootSteps: Sendable, Hashable {
   public var bootCount = 0
   /// Loads and stores, in the order they happened.
   public var accesses: [MemoryAccess] = []
-  /// Steps whose effect is outside of memory: a write of SPEC_CTRL, a static call directed.
-  public var decisive: [Int] = []
+  /// Steps that wrote SPEC_CTRL.
+  public var controlWrites: [Int] = []
+  public var staticCalls: [StaticCall] = []
 }
 
 /// A load or store of one step.
@@ -97,10 +105,18 @@ struct PathRecorder {
         isWrite: isWrite, changed: changed))
   }
 
-  /// The last instruction had an effect outside of memory.
-  mutating func decided() {
+  /// The last instruction wrote SPEC_CTRL.
+  mutating func wroteControl() {
     if phase == .booting, !steps.addresses.isEmpty {
-      steps.decisive.append(steps.addresses.count - 1)
+      steps.controlWrites.append(steps.addresses.count - 1)
+    }
+  }
+
+  /// The last instruction directed a static call.
+  mutating func directedCall(_ key: UInt64) {
+    if phase == .booting, !steps.addresses.isEmpty {
+      steps.staticCalls.append(
+        BootSteps.StaticCall(step: steps.addresses.count - 1, key: key))
     }
   }
 

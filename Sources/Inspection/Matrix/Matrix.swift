@@ -106,6 +106,11 @@ public struct Matrix: Sendable {
   }
 
   /// Processors that stand for a generation: they go through every environment.
+  /// Adds rows put together elsewhere.
+  mutating func add(_ rows: [Row]) {
+    for row in rows { append(row) }
+  }
+
   public static let keyProcessors = [
     "skylake-sp-ibrs", "ice-lake-sp", "alder-lake-early-microcode", "sapphire-rapids",
     "panther-lake", "zen3",

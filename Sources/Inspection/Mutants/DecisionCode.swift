@@ -22,12 +22,16 @@ struct DecisionCode: Sendable {
   /// - Parameters:
   ///   - boots: of paths that together run all that any path runs.
   ///   - decided: the bits that the choice is read from, beside those that sysfs shows.
+  ///   - narrowed: leaves those of the bits that sysfs reads on which an outcome depends.
   init(
     _ boots: [BootSteps], _ program: BootProgram, decided: [UInt64: UInt8],
-    decoder: borrowing Decoder
-  ) {
-    let slice = DecisionSlice(boots, decided: decided, program, decoder)
-    choice = slice.choice
+    narrowed: ([UInt64: UInt8]) -> [UInt64: UInt8]
+  ) throws(DecoderError) {
+    let decoder = try Decoder()
+    var slice = DecisionSlice(boots, program, decoder)
+    let shown = narrowed(slice.shown)
+    slice.follow(decided: decided, shown: shown)
+    choice = decided.merging(shown) { $0 | $1 }
     functions = slice.functions.subtracting(program.printers)
     for address in slice.addresses.sorted() {
       // The longest instruction there is; less at the end of the image.

@@ -16,23 +16,17 @@ struct MutantMaker: ~Copyable {
   private var mutants: [PreparedMutant] = []
   private var ids: Set<String> = []
 
-  /// - Parameter boots: of paths that together run all that any path runs.
   init(
-    _ kernel: KernelImage, _ program: BootProgram, _ analysis: StaticAnalysis,
-    records: [PathRecord], boots: [BootSteps]
+    _ code: DecisionCode, _ program: BootProgram, _ analysis: StaticAnalysis,
+    _ records: [PathRecord]
   ) throws(DecoderError) {
-    let decoder = try Decoder()
-    self.kernel = kernel
+    kernel = program.kernel
     self.program = program
     self.analysis = analysis
-    var decided = program.decidedBits
-    for variable in analysis.functions.functions.flatMap(\.variables) {
-      decided[variable.address] = 0xFF
-    }
-    code = DecisionCode(boots, program, decided: decided, decoder: decoder)
+    self.code = code
     leaves = records.reduce(into: []) { $0.formUnion($1.leaves) }
     msrs = records.reduce(into: []) { $0.formUnion($1.msrs) }
-    self.decoder = decoder
+    decoder = try Decoder()
   }
 
   /// All mutants, in ascending order of address.

@@ -89,6 +89,43 @@ struct MutantRunner: Sendable {
     }.compactMap(\.self)
   }
 
+  /// Those of `bits` on which the outcome of some path depends: inverted at the end of the boot, they
+  /// change it.
+  ///
+  /// All bits of a word are tried together first; most words have none.
+  func dependence(of paths: [OriginalPath], on bits: [UInt64: UInt8]) -> [UInt64: UInt8] {
+    let words = Dictionary(grouping: bits.keys.sorted()) { $0 & ~3 }
+    let groups = words.sorted { $0.key < $1.key }.map { word in
+      word.value.map { (address: $0, bits: bits[$0] ?? 0) }
+    }
+    let found = MutantWorker.map(groups.count, of: program, jobs: jobs) { index, worker in
+      let group = groups[index]
+      let all = Dictionary(group.map { ($0.address, $0.bits) }, uniquingKeysWith: |)
+      guard depends(paths, on: all, &worker) else { return [:] as [UInt64: UInt8] }
+      var needed: [UInt64: UInt8] = [:]
+      for (address, mask) in group {
+        for bit in 0..<UInt8(8) where mask >> bit & 1 != 0 {
+          if depends(paths, on: [address: 1 << bit], &worker) {
+            needed[address, default: 0] |= 1 << bit
+          }
+        }
+      }
+      return needed
+    }
+    return found.reduce(into: [:]) { $0.merge($1) { $0 | $1 } }
+  }
+
+  private func depends(
+    _ paths: [OriginalPath], on bits: [UInt64: UInt8], _ worker: inout MutantWorker
+  ) -> Bool {
+    paths.contains { path in
+      var request = path.request
+      request.wantsState = false
+      request.flipped = bits
+      return worker.run(request).map { !$0.differences(from: path.result).isEmpty } ?? true
+    }
+  }
+
   // MARK: Mutants
 
   /// Runs each mutant on the paths, `leading` first, until one of them kills it.
@@ -140,7 +177,7 @@ struct MutantRunner: Sendable {
     let found = result.map { differences($0, from: path) } ?? [.undetermined]
     trial.add(found, on: index)
     if found.isEmpty, let state = result?.state {
-      trial.remainder.add(state, path.state, of: mutant)
+      trial.remainder.add(state, path.state, of: mutant, keys: program.decidedCalls)
     }
   }
 

@@ -39,14 +39,17 @@ struct MutantRemainder: Sendable {
   private(set) var changesLog = false
   private(set) var isReached = false
 
-  mutating func add(_ state: BootState, _ original: BootState, of mutant: PreparedMutant) {
+  /// - Parameter keys: of the static calls that matter.
+  mutating func add(
+    _ state: BootState, _ original: BootState, of mutant: PreparedMutant, keys: Set<UInt64>
+  ) {
     isReached = true
     // The change itself is no effect of it.
     let own = mutant.patch.range
     for (address, changed) in state.differences(from: original) where !own.contains(address) {
       bits[address, default: 0] |= changed
     }
-    if state.control != original.control || state.staticCalls != original.staticCalls {
+    if state.control != original.control || state.calls(keys) != original.calls(keys) {
       changesControl = true
     }
     if state.writes != original.writes { changesRegisters = true }
@@ -55,6 +58,10 @@ struct MutantRemainder: Sendable {
 }
 
 extension BootState {
+  fileprivate func calls(_ keys: Set<UInt64>) -> [[UInt64]] {
+    staticCalls.filter { keys.contains($0[0]) }
+  }
+
   /// The writes of SPEC_CTRL.
   fileprivate var control: [MSRAccess] { writes.filter { $0.index.value == MSRIndex.specCtrl } }
 }

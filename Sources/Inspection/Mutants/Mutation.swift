@@ -68,11 +68,14 @@ public struct Mutation: Sendable {
     let all = runner.originals(matrix.rows)
     let paths = all.compactMap(\.self).filter { $0.result.outcome.undeterminedBecause == nil }
     let leading = MutantRunner.leading(paths)
-    let maker = try MutantMaker(
-      subject.kernel, program, analysis, records: paths.map(\.record),
-      boots: runner.steps(paths, leading))
-    let choice = maker.code.choice
-    let possible = maker.made()
+    var decided = program.decidedBits
+    for variable in analysis.functions.functions.flatMap(\.variables) {
+      decided[variable.address] = 0xFF
+    }
+    let code = try DecisionCode(runner.steps(paths, leading), program, decided: decided) { shown in
+      runner.dependence(of: leading.map { paths[$0] }, on: shown)
+    }
+    let possible = try MutantMaker(code, program, analysis, paths.map(\.record)).made()
     let mutants = chosen(possible)
     let determined = Set(paths.map(\.row.path.id))
     var report = MutationReport(
@@ -86,7 +89,7 @@ public struct Mutation: Sendable {
     let first = runner.trials(mutants, paths, leading: leading)
     let trials = runner.compared(first, mutants, paths)
     report.mutants = zip(mutants, trials).map { mutant, trial in
-      result(of: mutant, trial, paths, choice, subject.kernel)
+      result(of: mutant, trial, paths, code.choice, subject.kernel)
     }
     report.smallestPathSet = smallest(trials, paths)
     return report
@@ -94,8 +97,10 @@ public struct Mutation: Sendable {
 
   /// The matrix, under the contract that the image was found to speak.
   private func stating(_ program: BootProgram) throws -> Matrix {
-    guard let found = discovery?.contract(of: program, matrix, jobs: jobs) else { return matrix }
-    return try Matrix.standard(matrix.catalog, contract: found)
+    let found = discovery?.contract(of: program, matrix, jobs: jobs)
+    var stating = try found.map { try Matrix.standard(matrix.catalog, contract: $0) } ?? matrix
+    if matrix.isComplete { stating.add(EdgePaths(stating).rows) }
+    return stating
   }
 
   /// The mutants that were asked for.
