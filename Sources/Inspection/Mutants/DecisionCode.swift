@@ -29,7 +29,10 @@ struct DecisionCode: Sendable {
   ) throws(DecoderError) {
     let decoder = try Decoder()
     var slice = DecisionSlice(boots, program, decoder)
-    let shown = narrowed(slice.shown)
+    // What no boot makes is no part of the slice; that a mutant makes it would tell.
+    let (made, all) = (slice.made, slice.shown)
+    let shown = narrowed(all.filter { made.contains($0.key) })
+      .merging(all.filter { !made.contains($0.key) }) { $0 | $1 }
     slice.follow(decided: decided, shown: shown)
     choice = decided.merging(shown) { $0 | $1 }
     functions = slice.functions.subtracting(program.printers)

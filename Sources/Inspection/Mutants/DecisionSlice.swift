@@ -27,11 +27,20 @@ struct DecisionSlice {
     self.code = code
   }
 
-  /// The bits of memory that the function behind the sysfs line reads, by the address of their byte,
-  /// as far as boot code may have made them.
+  /// The bits of memory that the function behind the sysfs line reads, by the address of
+  /// their byte.
   var shown: [UInt64: UInt8] {
     zip(boots, courses).reduce(into: [:]) { found, pair in
       found.merge(shown(pair.0, pair.1).bits) { $0 | $1 }
+    }
+  }
+
+  /// The bytes of memory that boot code changed.
+  var made: Set<UInt64> {
+    boots.reduce(into: []) { found, boot in
+      for access in boot.accesses where access.isWrite && access.step < boot.bootCount {
+        found.formUnion(access.bytes(of: access.changed).map(\.address))
+      }
     }
   }
 

@@ -73,9 +73,13 @@ struct MutantRunner: Sendable {
     PathCover(
       paths.map { path in
         path.record.blocks.map { Trait.block($0.address) }
-          + [Trait.outcome(path.result.entryPoints, sysfs: path.result.outcome.sysfs)]
+          + [outcome(path)]
       }
     ).chosen.map(\.index)
+  }
+
+  private static func outcome(_ path: OriginalPath) -> Trait {
+    .outcome(path.result.entryPoints, sysfs: path.result.outcome.sysfs)
   }
 
   /// The boots of `chosen`, instruction by instruction.
@@ -92,27 +96,33 @@ struct MutantRunner: Sendable {
   /// Those of `bits` on which the outcome of some path depends: inverted at the end of the boot, they
   /// change it.
   ///
-  /// All bits of a word are tried together first; most words have none.
+  /// Many bits are tried together first; most have no effect. One path of each outcome is tried.
   func dependence(of paths: [OriginalPath], on bits: [UInt64: UInt8]) -> [UInt64: UInt8] {
-    let words = Dictionary(grouping: bits.keys.sorted()) { $0 & ~3 }
+    var outcomes: Set<Trait> = []
+    let paths = paths.filter { outcomes.insert(Self.outcome($0)).inserted }
+    let words = Dictionary(grouping: bits.keys.sorted()) { $0 & ~7 }
     let groups = words.sorted { $0.key < $1.key }.map { word in
-      word.value.map { (address: $0, bits: bits[$0] ?? 0) }
+      word.value.flatMap { address -> [(address: UInt64, bit: UInt8)] in
+        let mask = bits[address] ?? 0
+        return (0..<UInt8(8)).filter { mask >> $0 & 1 != 0 }.map { (address, UInt8(1) << $0) }
+      }
     }
     let found = MutantWorker.map(groups.count, of: program, jobs: jobs) { index, worker in
-      let group = groups[index]
-      let all = Dictionary(group.map { ($0.address, $0.bits) }, uniquingKeysWith: |)
-      guard depends(paths, on: all, &worker) else { return [:] as [UInt64: UInt8] }
-      var needed: [UInt64: UInt8] = [:]
-      for (address, mask) in group {
-        for bit in 0..<UInt8(8) where mask >> bit & 1 != 0 {
-          if depends(paths, on: [address: 1 << bit], &worker) {
-            needed[address, default: 0] |= 1 << bit
-          }
-        }
-      }
-      return needed
+      needed(groups[index][...], paths, &worker)
     }
     return found.reduce(into: [:]) { $0.merge($1) { $0 | $1 } }
+  }
+
+  private func needed(
+    _ bits: ArraySlice<(address: UInt64, bit: UInt8)>, _ paths: [OriginalPath],
+    _ worker: inout MutantWorker
+  ) -> [UInt64: UInt8] {
+    let all = bits.reduce(into: [UInt64: UInt8]()) { $0[$1.address, default: 0] |= $1.bit }
+    guard depends(paths, on: all, &worker) else { return [:] }
+    guard bits.count > 1 else { return all }
+    let middle = bits.startIndex + bits.count / 2
+    return needed(bits[..<middle], paths, &worker)
+      .merging(needed(bits[middle...], paths, &worker)) { $0 | $1 }
   }
 
   private func depends(

@@ -54,7 +54,7 @@ struct Wanted {
 
 extension MemoryAccess {
   /// The bytes in which `mask`, counted from the address on, has a bit.
-  fileprivate func bytes(of mask: UInt64) -> [(address: UInt64, bits: UInt8)] {
+  func bytes(of mask: UInt64) -> [(address: UInt64, bits: UInt8)] {
     (0..<size).compactMap { byte in
       // Longer stores are not looked into.
       let bits = byte < 8 && size <= 8 ? UInt8(truncatingIfNeeded: mask >> UInt64(8 * byte)) : 0xFF
