@@ -17,11 +17,20 @@ struct EdgePaths {
       }
     }
     let (intel, amd) = (row("ice-lake-sp", "bare-metal"), row("zen4", "bare-metal"))
-    // Names that no kernel knows: an emulator's, or that of a processor to come.
+    // A hypervisor may show any name (QEMU: vendor), also one that no kernel knows.
     for plain in [intel, row("ice-lake-sp", "kvm")] {
-      add(plain, "unknown-vendor") { cpuid in
-        Self.change(&cpuid, 0) { ($0.ebx, $0.edx, $0.ecx) = (0x7472_6956, 0x436c_6175, 0x2020_5550) }
+      for (edge, name) in Self.vendors {
+        add(plain, edge) { cpuid in
+          Self.change(&cpuid, 0) { ($0.ebx, $0.edx, $0.ecx) = name }
+        }
       }
+    }
+    // BHI_CTRL (bit 4 of EDX of leaf 7, subleaf 2) on a core that is older than it.
+    add(intel, "bhi-ctrl") { cpuid in
+      Self.change(&cpuid, 7) { $0.eax = max($0.eax, 2) }
+      var features = cpuid.answer(leaf: 7, subleaf: 2)
+      features.edx |= 1 << 4
+      cpuid.set(leaf: 7, subleaf: 2, registers: features)
     }
     // A hypervisor may cut the leaves off (QEMU: level, xlevel), and show any bit of those beside it.
     for last in [UInt32(1), 6] {
@@ -48,6 +57,14 @@ struct EdgePaths {
     }
     for (name, line) in Self.misspelt { add(intel, name, commandLine: line) }
   }
+
+  /// EBX, EDX and ECX of leaf 0.
+  private static let vendors: [(String, (UInt32, UInt32, UInt32))] = [
+    ("unknown-vendor", (0x7472_6956, 0x436C_6175, 0x2020_5550)),  // VirtualCPU
+    ("vendor-hygon", (0x6F67_7948, 0x6E65_476E, 0x656E_6975)),  // HygonGenuine
+    ("vendor-centaur", (0x746E_6543, 0x4872_7561, 0x736C_7561)),  // CentaurHauls
+    ("vendor-shanghai", (0x6853_2020, 0x6867_6E61, 0x2020_6961)),  //   Shanghai
+  ]
 
   /// What a kernel must not take for a switch.
   private static let misspelt = [
