@@ -111,7 +111,9 @@ struct Mutate: ParsableCommand {
   private func check(_ report: MutationReport) throws {
     let found = Set(report.mutants.map { $0.mutant.id })
     // A limit may have left it out.
-    guard actualLimit == nil, let missing = only.first(where: { !found.contains($0) }) else { return }
+    guard actualLimit == nil, let missing = only.first(where: { !found.contains($0) }) else {
+      return
+    }
     throw ValidationError("there is no mutant \(missing)")
   }
 }

@@ -25,9 +25,10 @@ extension Contract {
     title = "the bits that the image was found to listen to"
     place = .cpuid(signature: signature, offset: leaf &- base, register: register)
     shortAdequate = short.bit
-    longRequired = bits.first {
-      $0.meaning == .longRequired && $0.leaf == short.leaf && $0.register == short.register
-    }?.bit
+    longRequired =
+      bits.first {
+        $0.meaning == .longRequired && $0.leaf == short.leaf && $0.register == short.register
+      }?.bit
     source = nil
   }
 }
