@@ -38,6 +38,7 @@ let package = Package(
     system("CBpf", pkgConfig: "libbpf", apt: "libbpf-dev"),
     system("CCapstone", pkgConfig: "capstone", apt: "libcapstone-dev"),
     system("CUnicorn", pkgConfig: "unicorn", apt: "libunicorn-dev"),
+    system("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
     .systemLibrary(name: "CLinux"),
     .executableTarget(
       name: "bhbcheck",
@@ -59,7 +60,7 @@ let package = Package(
       "BootMachine", ["Alternatives", "KernelImage", "Mitigation", "CUnicorn", "CLinux"],
       resources: [.embedInCode("Data")])
     + library("Alternatives", ["KernelImage", "Mitigation", "CCapstone"])
-    + library("KernelImage", ["CElf", "CArchive", "CLzo", "CBpf"])
+    + library("KernelImage", ["CElf", "CArchive", "CLzo", "CBpf", "CCrypto"])
     + library("Mitigation", resources: [.embedInCode("Data")]),
   swiftLanguageModes: [.v6]
 )

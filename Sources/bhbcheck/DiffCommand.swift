@@ -31,18 +31,25 @@ struct DiffCommand: ParsableCommand {
   @Option(help: "The lowest severity of a new finding that makes the exit status 1.")
   var failOn: Severity = .warning
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Flip the bits that a hypervisor answers, to find those that the images listen to.")
+  var discover = true
+
   @Option(name: .shortAndLong, help: "How many threads run boot paths.")
   var jobs = 1
 
   func run() throws {
-    let inspector = try Output.usable {
-      let catalog = try MatrixCatalog.standard()
-      return Inspector(
+    let (inspector, head) = try Output.usable {
+      let catalog = try judging.data.catalog()
+      let discovery = discover ? Discovery(catalog, asked: try judging.contract(of: catalog)) : nil
+      let inspector = Inspector(
         matrix: try judging.matrix(catalog), runner: PathRunner(jobs: jobs),
-        policy: try judging.policy(of: catalog))
+        policy: try judging.policy(of: catalog), discovery: discovery)
+      return (inspector, try judging.head(catalog, discovery: discovery))
     }
-    let earlier = ComparedImage(before, by: inspector, head: judging.head)
-    let later = ComparedImage(after, by: inspector, head: judging.head)
+    let earlier = ComparedImage(before, by: inspector, head: head)
+    let later = ComparedImage(after, by: inspector, head: head)
     let isReadable = earlier.image.error == nil && later.image.error == nil
     let report = ComparisonReport(
       tool: BHBCheck.tool, before: earlier.side, after: later.side,

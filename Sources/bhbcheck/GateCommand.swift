@@ -59,6 +59,11 @@ struct GateCommand: ParsableCommand {
   @Option(help: "How to write the result: text (one line) or json (the report, with `gate`).")
   var format: OutputFormat = .text
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Flip the bits that a hypervisor answers, to find those that the image listens to.")
+  var discover = true
+
   @Option(name: .shortAndLong, help: "How many threads run boot paths.")
   var jobs = 1
 
@@ -73,18 +78,20 @@ struct GateCommand: ParsableCommand {
 
   mutating func run() throws {
     try takeSettings()
-    let inspector = try Output.usable {
-      let catalog = try MatrixCatalog.standard()
-      return try image.images.inspector(
+    let (inspector, head) = try Output.usable {
+      let catalog = try judging.data.catalog()
+      let discovery = discover ? Discovery(catalog, asked: try judging.contract(of: catalog)) : nil
+      let inspector = try image.images.inspector(
         matrix: try judging.matrix(catalog), runner: PathRunner(jobs: jobs),
-        policy: try judging.policy(of: catalog))
+        policy: try judging.policy(of: catalog), discovery: discovery)
+      return (inspector, try judging.head(catalog, discovery: discovery))
     }
-    var given = ComparedImage(image.images, by: inspector, head: judging.head)
+    var given = ComparedImage(image.images, by: inspector, head: head)
     let gate = Gate(failOn: failOn, allowed: Set(allow), conditions: require)
     let result: GateResult
     var held: ComparedImage?
     if let baseline {
-      var good = ComparedImage(baseline, by: inspector, head: judging.head)
+      var good = ComparedImage(baseline, by: inspector, head: head)
       if good.image.error == nil, given.image.error == nil,
         let reason = Gate.unfitness(of: good.report, for: given.report)
       {

@@ -29,12 +29,15 @@ struct Inspect: ParsableCommand {
       """)
   var thorough = false
 
+  @Flag(help: "Add the SHA-256 of each vmlinux, as it is when every layer around it is taken off.")
+  var hash = false
+
   @Option(name: .shortAndLong, help: "How many threads run boot paths.")
   var jobs = 1
 
   func run() throws {
-    let (inspector, contracts) = try Output.usable {
-      let catalog = try MatrixCatalog.standard()
+    var (inspector, report) = try Output.usable {
+      let catalog = try judging.data.catalog()
       var discovery =
         discover && !isStatic
         ? Discovery(catalog, asked: try judging.contract(of: catalog)) : nil
@@ -42,11 +45,11 @@ struct Inspect: ParsableCommand {
       let inspector = try input.inspector(
         matrix: isStatic ? nil : try judging.matrix(catalog), runner: PathRunner(jobs: jobs),
         policy: try judging.policy(of: catalog), discovery: discovery)
-      return (inspector, discovery?.contracts.map(\.id) ?? [])
+      return (inspector, try judging.head(catalog, discovery: discovery))
     }
-    let report = Report(
-      tool: BHBCheck.tool, policy: isStatic ? nil : judging.policyID, contracts: contracts,
-      images: input.artefacts().map(inspector.report))
+    if isStatic { report.policy = nil }
+    inspector.hashes = hash
+    report.images = input.artefacts().map(inspector.report)
     switch output.format {
     case .json: try Output.write(try JSONReport.render(report))
     case .text:

@@ -83,7 +83,9 @@ enum Output {
       complain(error.description)
       throw ExitCode(ExitStatus.dataError)
     } catch let error as DataError {
-      throw ValidationError(error.message)
+      if error.kind == .unknownName { throw ValidationError(error.description) }
+      complain(error.description)
+      throw ExitCode(error.kind == .unreadable ? ExitStatus.noInput : ExitStatus.dataError)
     }
   }
 }

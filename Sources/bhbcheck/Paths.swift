@@ -38,16 +38,15 @@ struct Paths: ParsableCommand {
     let runner = PathRunner(
       jobs: jobs, wantsTrace: explain, wantsVulnerabilities: vulnerabilities)
     let report = try Output.usable {
-      let catalog = try MatrixCatalog.standard()
+      let catalog = try judging.data.catalog()
       let matrix = try rows.matrix(catalog, contract: try judging.contract(of: catalog))
       let input = image.images
       let inspector = try input.inspector(
         matrix: matrix, runner: runner, policy: try judging.policy(of: catalog))
       let clock = ContinuousClock()
       let start = clock.now
-      let report = Report(
-        tool: BHBCheck.tool, policy: judging.policyID,
-        images: input.artefacts().map(inspector.report))
+      var report = try judging.head(catalog)
+      report.images = input.artefacts().map(inspector.report)
       if timing { Output.complain("\(matrix.rows.count) paths in \(clock.now - start)") }
       return report
     }
