@@ -24,8 +24,8 @@ struct Inspect: ParsableCommand {
 
   @Flag(
     help: """
-      Search every register that guests read for bits that the build listens to, not only those of \
-      a contract's hypervisor: minutes on a real kernel.
+      Flip every bit that guests read one by one, and on every kind of path; by default that is \
+      done where a contract's hypervisor speaks, and elsewhere bits are flipped in groups first.
       """)
   var thorough = false
 
