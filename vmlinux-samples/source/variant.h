@@ -56,7 +56,10 @@
 #define SEQUENCE clear_bhb_loop_nofence
 #endif
 
-/* OTHER_LAYOUT: 12-byte alt_instr, x86_capability elsewhere, names of older kernels. */
+/*
+ * OTHER_LAYOUT: 12-byte alt_instr, x86_capability elsewhere, names of older kernels, and a
+ * tdx_early_init() ahead of the other boot code.
+ */
 #ifndef OTHER_LAYOUT
 #define OTHER_LAYOUT 0
 #endif
