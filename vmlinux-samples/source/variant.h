@@ -13,6 +13,11 @@
 #define SHAPE SHAPE_IMMEDIATE
 #endif
 
+/* TWO_ALTERNATIVES: SHAPE_ALTERNATIVE has an entry for each count, both of one feature. */
+#ifndef TWO_ALTERNATIVES
+#define TWO_ALTERNATIVES 0
+#endif
+
 /* The counts in the code, or before anything chose other ones. */
 #ifndef OUTER
 #define OUTER 5
