@@ -24,7 +24,7 @@ struct XMLWriter {
   /// An element with text in it, or with nothing.
   mutating func element(_ name: String, _ attributes: [(String, String)] = [], text body: String) {
     open(name, attributes)
-    text += body.isEmpty ? "/>\n" : ">\(Self.escaped(body))</\(name)>\n"
+    text += body.isEmpty ? "/>\n" : ">\(Self.escaped(body, newline: "\n"))</\(name)>\n"
   }
 
   private mutating func open(_ name: String, _ attributes: [(String, String)]) {
@@ -37,8 +37,9 @@ struct XMLWriter {
   /// `text` for an attribute or between tags.
   ///
   /// XML 1.0 has no way to write most control characters, and none for U+FFFE and U+FFFF: the
-  /// first are written out as text, as for a terminal, but for line feeds, which stay.
-  static func escaped(_ text: String) -> String {
+  /// first are written out as text, as for a terminal. An attribute keeps line feeds by reference
+  /// alone.
+  static func escaped(_ text: String, newline: String = "&#10;") -> String {
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     return lines.map { line in
       var result = ""
@@ -53,6 +54,6 @@ struct XMLWriter {
         }
       }
       return result
-    }.joined(separator: "&#10;")
+    }.joined(separator: newline)
   }
 }

@@ -85,9 +85,9 @@ public struct DecisionTree: Sendable, Hashable, Encodable {
       }
       return (whole - left) / split
     }
-    for isLastResort in [false, true] {
+    for tier in 0...2 {
       var best: (input: DecisionInput, ratio: Double)?
-      for input in DecisionInput.allCases where input.isLastResort == isLastResort {
+      for input in DecisionInput.allCases where input.tier == tier {
         let ratio = ratio(input)
         if ratio > (best?.ratio ?? 0) + 1e-9 { best = (input, ratio) }
       }

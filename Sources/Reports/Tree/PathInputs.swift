@@ -15,11 +15,20 @@ public enum DecisionInput: String, Sendable, Hashable, CaseIterable, Encodable {
   case fred = "FRED"
   case signature = "hypervisor signature"
   case commandLine = "command line"
-  /// The last two only where nothing above tells two paths apart: they are our own names, which
-  /// no kernel knows.
+  /// One answer for nearly every CPU, and so asked only where the features above are the same.
+  case family = "CPU family and model"
+  /// The last two only where nothing above tells two paths apart: they are our own names, which no
+  /// kernel knows.
   case environment, cpu
 
-  var isLastResort: Bool { self == .environment || self == .cpu }
+  /// Questions of a higher tier are asked only where none of a lower one tells anything.
+  var tier: Int {
+    switch self {
+    case .environment, .cpu: 2
+    case .family: 1
+    default: 0
+    }
+  }
 
   /// How the question stands in a picture.
   var words: String {
@@ -51,6 +60,7 @@ extension JudgedPath {
     inputs[.hypervisor] = bit(features?.ecx, 31)
     inputs[.bhiControl] = bit(structured?.edx, 4)
     inputs[.rrsbaControl] = bit(structured?.edx, 2)
+    inputs[.family] = features.map { familyAndModel($0.eax.value) } ?? unknown
     inputs[.fred] = bit(leaf(7, 1)?.eax, 17)
     inputs[.vendor] = leaf(0).map { text($0.ebx, $0.edx, $0.ecx) } ?? unknown
     inputs[.signature] = leaf(0x4000_0000).map { text($0.ebx, $0.ecx, $0.edx) } ?? "none"
@@ -65,6 +75,14 @@ extension JudgedPath {
     inputs[.enhancedIBRS] = hasAutomaticIBRS ? "yes" : capability(1)
     return inputs
   }
+}
+
+/// Family and model as `0x6-0x8f`, of leaf 1's EAX (Intel SDM, volume 2, CPUID).
+private func familyAndModel(_ signature: UInt32) -> String {
+  let (base, low) = (signature >> 8 & 0xf, signature >> 4 & 0xf)
+  let family = base == 0xf ? base + (signature >> 20 & 0xff) : base
+  let model = base == 0x6 || base == 0xf ? low | signature >> 12 & 0xf0 : low
+  return "\(hexadecimal(UInt64(family)))-\(hexadecimal(UInt64(model)))"
 }
 
 /// The text that three registers spell.

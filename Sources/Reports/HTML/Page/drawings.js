@@ -23,7 +23,7 @@ const rounds = (variant) => {
 
 /** What went into the history, by kind of branch. */
 const branchBar = (branches) => {
-  const kinds = [["call", branches.call], ["jump", branches.jump], ["conditional", branches.conditional_taken], ["ret", branches.ret]];
+  const kinds = [["call", branches.call], ["jump", branches.jump], ["cond.", branches.conditional_taken], ["ret", branches.ret]];
   return h("div", {}, h("div", { class: "bar", role: "img", "aria-label": kinds.map(([name, count]) => `${count} ${name}`).join(", ") },
     kinds.filter(([, count]) => count > 0).map(([name, count], index) =>
       h("span", { class: `b${index}`, style: `flex-grow:${Number(count)}`, title: `${count} ${name}` }, `${count} ${name}`))));
@@ -34,7 +34,7 @@ const variantCard = (variant) => h("article", { class: "variant" },
   rounds(variant),
   variant.branches ? branchBar(variant.branches) : null,
   h("p", { class: "muted" }, [
-    variant.taken_branches === null ? "not measured" : `${plural(variant.taken_branches, "taken branch").replace(/branchs$/, "branches")} a run`,
+    variant.taken_branches === null ? "not measured" : `${variant.taken_branches} taken branches a run`,
     variant.barrier === null ? "barrier unknown" : variant.barrier ? "LFENCE inside" : "no LFENCE inside",
     `selected by ${variant.selected_by}`,
     variant.undetermined_because,

@@ -74,7 +74,7 @@ const matrix = (paths, look, kinds, select) => {
     const named = new Set();
     const body = [...rows.values()].map((group) => {
       const [first] = group;
-      const heads = () => {
+      const heads = (isRest) => {
         const isNew = !named.has(first.environment);
         named.add(first.environment);
         return [
@@ -82,20 +82,23 @@ const matrix = (paths, look, kinds, select) => {
           h("th", { scope: "row", class: "condition" },
             first.statement === "silent" ? null : h("span", { class: "statement" }, first.statement),
             first.statement === "silent" ? h("span", { class: "hidden" }, "silent") : null, " ",
-            h("span", { class: first.command_line_name === "default" ? "default" : "line" }, first.command_line_name)),
+            h("span", { class: first.command_line_name === "default" ? "default" : "line" }, first.command_line_name),
+            isRest ? ", other CPUs" : null),
         ];
       };
       const byCPU = new Map(group.map((path) => [path.cpu, path]));
       const rest = group.filter((path) => !columns.includes(path.cpu));
       const lines = [];
+      const isFirst = !named.has(first.environment);
       if (rest.length < group.length) {
-        lines.push(h("tr", {}, heads(), columns.map((cpu) =>
+        lines.push(h("tr", {}, heads(false), columns.map((cpu) =>
           h("td", {}, byCPU.has(cpu) ? cell(byCPU.get(cpu)) : null))));
       }
       if (rest.length) {
-        lines.push(h("tr", { class: "strip" }, heads(), h("td", { colspan: Math.max(1, columns.length) },
+        lines.push(h("tr", { class: "strip" }, heads(lines.length > 0), h("td", { colspan: Math.max(1, columns.length) },
           h("div", { class: "tiles" }, rest.map((path) => cell(path, path.cpu))))));
       }
+      if (isFirst) lines[0].classList.add("first");
       return lines;
     });
     const result = h("table", { class: "grid" },
