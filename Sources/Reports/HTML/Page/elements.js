@@ -39,6 +39,8 @@ const setAttributes = (node, attributes) => {
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    // What scripts compare stays as it is; what people see or hear is made printable.
+    else if (/^(value|href|data-)/.test(name)) node.setAttribute(name, value);
     else node.setAttribute(name, value === true ? "" : printable(value));
   }
   return node;

@@ -126,7 +126,7 @@ const detailPanel = (hint) => {
     panel,
     show: (path, content, back) => {
       giveBack = back;
-      title.replaceChildren(path.cpu, h("small", {}, [path.environment, path.statement, path.command_line_name].join(" / ")));
+      title.replaceChildren(printable(path.cpu), h("small", {}, [path.environment, path.statement, path.command_line_name].join(" / ")));
       body.replaceChildren(...append(document.createDocumentFragment(), content).childNodes);
       body.scrollTop = 0;
       panel.classList.add("open");

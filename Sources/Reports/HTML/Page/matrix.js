@@ -135,7 +135,7 @@ const matrix = (paths, look, kinds, select) => {
   });
 
   for (const path of paths) {
-    path.search = [path.id, path.kind, path.words].join(" ").toLowerCase();
+    path.search = printable([path.id, path.kind, path.words].join(" ")).toLowerCase();
   }
   const chips = kinds.map(([name, words, glyph, className]) => {
     const number = paths.filter((path) => path.kind === name).length;

@@ -22,13 +22,15 @@ const findingGroups = (findings) => {
 
 const findingsSection = (image, matrixOf) => {
   const anchors = new Map(image.findings.map((finding, index) => [finding, `finding-${index}`]));
+  const ids = new Set(image.paths.map((path) => path.id));
+  const shown = (finding) => finding.paths.filter((id) => ids.has(id));
   const card = (finding, follows) => h("article", { class: `finding s-${finding.severity}`, id: anchors.get(finding), tabindex: "-1" },
     h("h3", {}, h("span", { class: `badge s-${finding.severity}` }, `${SEVERITIES[finding.severity]} ${finding.severity}`), " ", finding.id,
       h("small", {}, RULES.get(finding.id)?.title ?? "")),
     findingBody(finding, [
-      finding.paths.length ? h("button", {
-        type: "button", class: "chip", onclick: () => matrixOf().showOnly(finding.id, finding.paths),
-      }, `show its ${plural(finding.paths.length, "boot path")}`) : null,
+      shown(finding).length ? h("button", {
+        type: "button", class: "chip", onclick: () => matrixOf().showOnly(finding.id, shown(finding)),
+      }, `show its ${plural(shown(finding).length, "boot path")}`) : null,
       follows ? h("span", { class: "muted" }, `follows from ${finding.follows_from.join(", ")}`) : null,
     ]));
   const groups = findingGroups(image.findings);
