@@ -27,15 +27,16 @@ import Testing
 
   @Test(arguments: ["sarif", "junit", "ktap", "openvex"])
   func somebodyElsesReaderAgrees(format: String) throws {
-    let reports = NamedReport.all.map(\.report) + [Fixture.hostile(), gated]
+    // A run without a test is an error to the kernel's parser, and OpenVEX wants a statement.
+    let reports =
+      NamedReport.all.map(\.report).filter { !$0.images.isEmpty }
+      + [Fixture.hostile(), gated]
     let folder = try Scratch()
     for (index, report) in reports.enumerated() {
       try folder.write("\(index)", try render(report, as: format) ?? "")
     }
-    // No image, no document: OpenVEX wants a statement.
-    let files = try folder.files().filter { try !Data(contentsOf: $0).isEmpty }
-    guard let result = try Script.run("validate-formats", [format] + files.map { $0.path() })
-    else { return }
+    let files = try folder.files().map { $0.path() }
+    guard let result = try Script.run("validate-formats", [format] + files) else { return }
     #expect(result.status == 0, "\(result.errors)")
   }
 
@@ -92,7 +93,7 @@ import Testing
     image.findings.removeAll { $0.severity == .error }
     let report = Fixture.report([image])
     #expect(JUnitReport.render(report).contains(#"failures="0""#))
-    #expect(!JUnitReport.render(report, failOn: .warning).contains(#"<testsuites name="bhbcheck" tests="25" failures="0""#))
+    #expect(JUnitReport.render(report, failOn: .warning).contains(#"failures="1""#))
     #expect(!KTAPReport.render(report).contains("not ok"))
     #expect(KTAPReport.render(report, failOn: .note).contains("not ok 1 "))
   }

@@ -29,7 +29,8 @@ struct SharedJSON {
     guard counts[value] == 1 else { return }
     switch value {
     case .array(let values): for value in values { count(value) }
-    case .object(let fields): for field in fields.sorted(by: { $0.key < $1.key }) { count(field.value) }
+    case .object(let fields):
+      for field in fields.sorted(by: { $0.key < $1.key }) { count(field.value) }
     default: break
     }
   }
@@ -44,7 +45,9 @@ struct SharedJSON {
     case .string(let string): text = Self.quoted(string)
     case .array(let values): text = "[" + values.map { write($0) }.joined(separator: ",") + "]"
     case .object(let fields):
-      let parts = fields.sorted { $0.key < $1.key }.map { "\(Self.quoted($0.key)):\(write($0.value))" }
+      let parts = fields.sorted { $0.key < $1.key }.map {
+        "\(Self.quoted($0.key)):\(write($0.value))"
+      }
       text = "{" + parts.joined(separator: ",") + "}"
     }
     guard counts[value, default: 0] > 1, text.utf8.count >= Self.leastSize else { return text }

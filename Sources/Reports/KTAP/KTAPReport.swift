@@ -44,7 +44,9 @@ public struct KTAPReport {
       line("ok \(head) # SKIP \(printable(message))", depth)
     case .failed(let message), .unknown(let message):
       // Diagnostics stand in front of the line they belong to.
-      if !message.isEmpty { for text in [message] + details { line("# \(printable(text))", depth) } }
+      if !message.isEmpty {
+        for text in [message] + details { line("# \(printable(text))", depth) }
+      }
       if case .unknown = result, !message.isEmpty {
         line("not ok \(head) # ERROR undetermined", depth)
       } else {

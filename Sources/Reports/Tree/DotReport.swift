@@ -21,7 +21,8 @@ public struct DotReport {
       if let root = DecisionTree(image.paths).root {
         writer.add(root)
       } else {
-        writer.text += "    \"none\(index)\" [label=\"no boot path was run\", fillcolor=\"#eeeeee\"];\n"
+        writer.text +=
+          "    \"none\(index)\" [label=\"no boot path was run\", fillcolor=\"#eeeeee\"];\n"
       }
       writer.text += "  }\n"
     }
