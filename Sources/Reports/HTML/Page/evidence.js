@@ -138,9 +138,9 @@ const detailPanel = (hint) => {
 /** A finding with its rule's reason and what to do. */
 const findingBody = (finding, links) => [
   h("p", { class: "message" }, finding.message),
-  h("p", { class: "links" }, links,
+  h("div", { class: "links" }, links,
     finding.locations.map((place) => h("code", { title: `${place.image} ${place.address}` },
-      `${place.image === "vmlinux" ? "" : `${place.image}: `}${place.symbol ?? ""} ${short(place.address)}`))),
-  h("details", {}, h("summary", {}, "why, and what to do"),
-    RULES.has(finding.id) ? h("p", {}, RULES.get(finding.id).why) : null, h("p", { class: "advice" }, finding.advice)),
+      `${place.image === "vmlinux" ? "" : `${place.image}: `}${place.symbol ?? ""} ${short(place.address)}`)),
+    h("details", {}, h("summary", {}, "why, and what to do"),
+      RULES.has(finding.id) ? h("span", {}, RULES.get(finding.id).why) : null, h("span", { class: "advice" }, finding.advice))),
 ];
