@@ -69,7 +69,8 @@ const worth = report.worse === null ? ["not compared", "undetermined"] : report.
   : comparison.paths.length + comparison.findings.new.length + comparison.findings.gone.length === 0 ? ["no change", "adequate"] : ["no worse", "adequate"];
 frame([h("strong", {}, "bhbcheck"), h("span", { class: "muted" }, `${report.tool.version} diff`), themeButton()], main, panel.panel);
 append(main, [
-  h("section", { class: "summary", "aria-label": "Summary" }, h("h1", {}, `${before.release ?? before.path} → ${after.release ?? after.path}`),
+  h("section", { class: "summary", "aria-label": "Summary" }, h("h1", {}, before.release !== after.release && before.release && after.release
+    ? `${before.release} → ${after.release}` : `${before.path} → ${after.path}`),
     h("p", { class: `gate-banner v-${worth[1]}` }, h("b", {}, worth[0])),
     h("div", { class: "tiles-big" }, side("before", before), side("after", after)),
     before.policy !== after.policy ? h("p", { class: "warn" }, "Judged by different policies.") : null),
