@@ -22,7 +22,7 @@ samples = if [ -f vmlinux-samples/Makefile ]; then $(MAKE) --no-print-directory 
 
 # Two builds at once take twice the memory and no less time.
 .NOTPARALLEL:
-.PHONY: help run build test test-real test-kernel bench lint install clean clean-cache setup
+.PHONY: help run build test test-real test-kernel bench lint install dist doc clean clean-cache setup
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,23 +57,23 @@ lint: setup ## formatting rules of Swift, shellcheck of the scripts where it is 
 	$(SWIFT) format lint -s -r -p Sources Tests Package.swift
 	@if command -v shellcheck >/dev/null; then \
 	  shellcheck -x .ci/run bench/run scripts/fetch-kernel scripts/run scripts/setup scripts/test-kernel \
-	    scripts/test-kernels; \
+	    scripts/test-kernels scripts/dist scripts/doc scripts/manual scripts/try-dist; \
 	fi
 
 # Linked statically against Swift's libraries, so that the toolchain may go or be updated afterwards.
-install: setup ## the command and its completions under PREFIX (/usr/local)
+install: setup ## the command, its manual and completions under PREFIX (/usr/local)
 	$(SWIFT) build -c release --product bhbcheck --static-swift-stdlib
 	install -D -m 755 $(binary) '$(DESTDIR)$(PREFIX)/bin/bhbcheck'
-	install -d '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' \
-	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions' '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d'
-	$(binary) --generate-completion-script bash \
-	  >'$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bhbcheck'
-	$(binary) --generate-completion-script zsh >'$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bhbcheck'
-	$(binary) --generate-completion-script fish \
-	  >'$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/bhbcheck.fish'
+	@scripts/manual $(binary) '$(DESTDIR)$(PREFIX)/share'
+
+dist: setup ## a tarball for machines without Swift, under dist/ (scripts/try-dist tries it)
+	@scripts/dist
+
+doc: ## the libraries' documentation from their comments, under .build/doc, by DocC
+	@scripts/doc
 
 clean: ## the build's products
-	rm -rf .build
+	rm -rf .build dist
 	@if [ -f vmlinux-samples/Makefile ]; then $(MAKE) --no-print-directory -C vmlinux-samples clean; fi
 
 clean-cache: ## the fetched kernels

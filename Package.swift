@@ -49,7 +49,7 @@ let package = Package(
     .testTarget(name: "bhbcheckTests", dependencies: ["bhbcheck"], swiftSettings: settings),
   ]
     + library("Settings", ["Mitigation", .product(name: "Yams", package: "Yams")])
-    + library("Reports", ["Mitigation"])
+    + library("Reports", ["Mitigation"], resources: [.embedInCode("HTML/Page")])
     + library(
       "Inspection", ["BootMachine", "Alternatives", "KernelImage", "Mitigation"],
       resources: [

@@ -56,8 +56,7 @@ struct GateCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The settings file, in place of the one found.", valueName: "file"))
   var settings: String?
 
-  @Option(help: "How to write the result: text (one line) or json (the report, with `gate`).")
-  var format: OutputFormat = .text
+  @OptionGroup var written: ReportOptions
 
   @Flag(
     inversion: .prefixedNo,
@@ -82,16 +81,21 @@ struct GateCommand: ParsableCommand {
       let catalog = try judging.data.catalog()
       let discovery = discover ? Discovery(catalog, asked: try judging.contract(of: catalog)) : nil
       let inspector = try image.images.inspector(
-        matrix: try judging.matrix(catalog), runner: PathRunner(jobs: jobs),
+        matrix: try judging.matrix(catalog),
+        runner: PathRunner(jobs: jobs, wantsTrace: written.needsTraces),
         policy: try judging.policy(of: catalog), discovery: discovery)
       return (inspector, try judging.head(catalog, discovery: discovery))
     }
-    var given = ComparedImage(image.images, by: inspector, head: head)
+    var given = written.chatter.watch("inspecting \(image.images.words)") {
+      ComparedImage(image.images, by: inspector, head: head)
+    }
     let gate = Gate(failOn: failOn, allowed: Set(allow), conditions: require)
     let result: GateResult
     var held: ComparedImage?
     if let baseline {
-      var good = ComparedImage(baseline, by: inspector, head: head)
+      var good = written.chatter.watch("inspecting \(baseline)") {
+        ComparedImage(baseline, by: inspector, head: head)
+      }
       if good.image.error == nil, given.image.error == nil,
         let reason = Gate.unfitness(of: good.report, for: given.report)
       {
@@ -104,10 +108,8 @@ struct GateCommand: ParsableCommand {
     }
     given.report.images = [given.image]
     given.report.gate = result
-    switch format {
-    case .json: try Output.write(try JSONReport.render(given.report))
-    case .text:
-      try Output.write(GateReport(colour: Output.usesColour).render(result, of: given.path))
+    try written.write(given.report, failOn: failOn ?? .error) { _ in
+      GateReport(colour: Output.usesColour).render(result, of: given.path)
     }
     Output.complain(about: given.image, given: given.path)
     if let held { Output.complain(about: held.image, given: held.path) }

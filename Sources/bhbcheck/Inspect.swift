@@ -43,17 +43,19 @@ struct Inspect: ParsableCommand {
         ? Discovery(catalog, asked: try judging.contract(of: catalog)) : nil
       discovery?.isThorough = thorough
       let inspector = try input.inspector(
-        matrix: isStatic ? nil : try judging.matrix(catalog), runner: PathRunner(jobs: jobs),
+        matrix: isStatic ? nil : try judging.matrix(catalog),
+        runner: PathRunner(jobs: jobs, wantsTrace: output.written.needsTraces),
         policy: try judging.policy(of: catalog), discovery: discovery)
       return (inspector, try judging.head(catalog, discovery: discovery))
     }
     if isStatic { report.policy = nil }
     inspector.hashes = hash
-    report.images = input.artefacts().map(inspector.report)
-    switch output.format {
-    case .json: try Output.write(try JSONReport.render(report))
-    case .text:
-      try Output.write(TextReport(colour: Output.usesColour, width: Output.width).render(report))
+    let artefacts = output.chatter.watch("opening \(input.words)") { input.artefacts() }
+    report.images = output.report(on: artefacts, by: inspector)
+    try output.written.write(report, failOn: output.failOn) { report in
+      TextReport(
+        colour: Output.usesColour, width: Output.width, isBrief: output.chatter.quiet
+      ).render(report)
     }
     Output.complain(about: report)
     throw ExitCode(ExitStatus.of(report, failOn: output.failOn))

@@ -1,22 +1,37 @@
 import ArgumentParser
 import BootMachine
 import Foundation
+import Inspection
 import KernelImage
 import Mitigation
 import Reports
 
-/// How a report is written.
+/// How a report of mutants is written.
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
   case text, json
 }
 
 /// Options of every command that writes a report.
 struct OutputOptions: ParsableArguments {
-  @Option(help: "How to write the report: text or json.")
-  var format: OutputFormat = .text
+  @OptionGroup var written: ReportOptions
 
   @Option(help: "The lowest severity of a finding that makes the exit status 1.")
   var failOn: Severity = .error
+
+  var chatter: Chatter { written.chatter }
+
+  /// Inspects one image after the other.
+  func report(on artefacts: [Artefact], by inspector: Inspector) -> [ImageReport] {
+    artefacts.map { artefact in
+      chatter.watch("inspecting \(artefact.path)") {
+        inspector.report(on: artefact)
+      } describe: { image in
+        if let error = image.error { return "\(error.code.rawValue)" }
+        return "symbols from \(image.symbolsFrom?.rawValue ?? "nowhere"), "
+          + "\(image.paths.count) boot paths"
+      }
+    }
+  }
 }
 
 /// Standard output and standard error.
