@@ -30,6 +30,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
     system("CElf", pkgConfig: "libelf", apt: "libelf-dev"),
@@ -43,13 +44,16 @@ let package = Package(
     .executableTarget(
       name: "bhbcheck",
       dependencies: [
-        "Inspection", "Reports", "Settings", "BootMachine", "KernelImage", "Mitigation",
+        "Audit", "Inspection", "Reports", "Settings", "BootMachine", "KernelImage", "Mitigation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .testTarget(name: "bhbcheckTests", dependencies: ["bhbcheck"], swiftSettings: settings),
   ]
     + library("Settings", ["Mitigation", .product(name: "Yams", package: "Yams")])
     + library("Reports", ["Mitigation"], resources: [.embedInCode("HTML/Page")])
+    + library(
+      "Audit",
+      ["Inspection", "KernelImage", "Mitigation", .product(name: "GRDB", package: "GRDB.swift")])
     + library(
       "Inspection", ["BootMachine", "Alternatives", "KernelImage", "Mitigation"],
       resources: [
