@@ -6,6 +6,12 @@ import Mitigation
 public struct AuditError: Error, Sendable, Hashable, CustomStringConvertible {
   public var file: String
   public var message: String
+
+  public init(file: String, message: String) {
+    self.file = file
+    self.message = message
+  }
+
   public var description: String { "\(file): \(message)" }
 }
 

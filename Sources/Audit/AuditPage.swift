@@ -1,4 +1,4 @@
-public import Mitigation
+import Mitigation
 
 /// A run as one self-contained page.
 public struct AuditPage: Sendable {

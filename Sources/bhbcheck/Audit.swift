@@ -124,8 +124,10 @@ extension AuditCommand {
     @Option(help: "What to count by: distribution, version or finding.")
     var by: AuditSummary.Grouping = .distribution
 
-    @Option(help: ArgumentHelp("The run; by default the last one.", valueName: "number"))
-    var run: Int64?
+    @Option(
+      name: .customLong("run"),
+      help: ArgumentHelp("The run; by default the last one.", valueName: "number"))
+    var number: Int64?
 
     @Option(help: "text, json, or html (a page with every row).")
     var format: SummaryFormat = .text
@@ -135,7 +137,7 @@ extension AuditCommand {
     func run() throws {
       let database = try store.open()
       let summary = try Output.audited { () throws(AuditError) in
-        try database.summary(of: run)
+        try database.summary(of: number)
       }
       switch format {
       case .text: try Output.write(summary.text(by: by))

@@ -1,5 +1,6 @@
 import Foundation
 import Inspection
+import KernelImage
 import Mitigation
 import Synchronization
 import Testing
@@ -95,7 +96,8 @@ import Testing
     var seen: [AuditRow] = []
     for number in 1...3 {
       let part = try database("part-\(number)")
-      seen += try run(part, shard: try #require(Shard(number: number, of: 3)))
+      let shard = try #require(Shard("\(number)/3"))
+      seen += try run(part, shard: shard)
       parts.append(part)
     }
     #expect(Set(seen.map(\.path)) == Set(whole.map(\.path)))
