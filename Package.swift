@@ -30,6 +30,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/stencilproject/Stencil", from: "0.15.1"),
   ],
   targets: [
     system("CElf", pkgConfig: "libelf", apt: "libelf-dev"),
@@ -43,11 +44,17 @@ let package = Package(
     .executableTarget(
       name: "bhbcheck",
       dependencies: [
-        "Inspection", "Reports", "Settings", "BootMachine", "KernelImage", "Mitigation",
+        "PatchTests", "RealBoots", "Inspection", "Reports", "Settings", "BootMachine", "KernelImage",
+        "Mitigation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .testTarget(name: "bhbcheckTests", dependencies: ["bhbcheck"], swiftSettings: settings),
   ]
+    + library(
+      "PatchTests",
+      ["Inspection", "BootMachine", "Mitigation", .product(name: "Stencil", package: "Stencil")],
+      resources: [.embedInCode("Templates")])
+    + library("RealBoots", ["Mitigation"])
     + library("Settings", ["Mitigation", .product(name: "Yams", package: "Yams")])
     + library("Reports", ["Mitigation"])
     + library(
