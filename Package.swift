@@ -52,7 +52,10 @@ let package = Package(
   ]
     + library(
       "PatchTests",
-      ["Inspection", "BootMachine", "Mitigation", .product(name: "Stencil", package: "Stencil")],
+      [
+        "Inspection", "BootMachine", "KernelImage", "Mitigation",
+        .product(name: "Stencil", package: "Stencil"),
+      ],
       resources: [.embedInCode("Templates")])
     + library("RealBoots", ["Mitigation"])
     + library("Settings", ["Mitigation", .product(name: "Yams", package: "Yams")])

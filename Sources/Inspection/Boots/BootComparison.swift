@@ -115,8 +115,9 @@ extension BootObservation {
   }
 
   var warnings: [String] {
-    let marks = ["WARNING:", "BUG:", "Oops", "general protection"]
-    return log.filter { line in marks.contains(where: line.contains) }
+    // The kernel's own reports begin so; mitigations also print lines with "WARNING" in them.
+    let marks = ["WARNING: ", "BUG: ", "kernel BUG at", "Oops", "general protection", "Kernel panic"]
+    return log.filter { line in marks.contains(where: line.hasPrefix) }
   }
 
   /// What the KUnit suite of this tool printed, from its heading to its result.
@@ -124,9 +125,10 @@ extension BootObservation {
     let lines = log.map { $0.drop { $0 == " " } }
     guard let start = lines.firstIndex(of: "# Subtest: bhb") else { return [] }
     let rest = lines[start...]
-    let end = rest.firstIndex { $0.hasPrefix("ok ") && $0.hasSuffix(" bhb") }
-      ?? rest.firstIndex { $0.hasPrefix("not ok ") && $0.hasSuffix(" bhb") } ?? rest.index(before: rest.endIndex)
-    return rest[start...end].map(String.init)
+    let end = rest.firstIndex { line in
+      (line.hasPrefix("ok ") || line.hasPrefix("not ok ")) && line.hasSuffix(" bhb")
+    }
+    return rest[start...(end ?? rest.index(before: rest.endIndex))].map(String.init)
   }
 
   /// One check for each test of that suite.

@@ -1,5 +1,5 @@
 import Alternatives
-import BootMachine
+public import BootMachine
 public import KernelImage
 public import Mitigation
 
@@ -29,7 +29,7 @@ public final class RealBootSubject: Sendable {
     var worker = PathWorker(program)
     return rows.map { row in
       if let reason = row.environment.notShown { return PreparedBoot(row, skipped: reason) }
-      if (row.processor.cpuid[7, 1]?.eax ?? 0) >> 17 & 1 != 0, program.knowsFRED {
+      guard isBootable(row) else {
         return PreparedBoot(row, skipped: "FRED does not exist in QEMU's emulation")
       }
       let result = worker.run(request(row.processor, row))
@@ -55,6 +55,17 @@ public final class RealBootSubject: Sendable {
         BootRequest(processor: row.processor, commandLine: line.text(for: row.commandLine)))
       return result.outcome.undeterminedBecause == nil && seen.insert(result.expected).inserted
     }
+  }
+
+  /// What the decision table says of rows, in their order.
+  public func results(of rows: [Matrix.Row], jobs: Int = 1) -> [BootResult] {
+    PathRunner(jobs: jobs).results(rows, of: program)
+  }
+
+  /// Whether QEMU's emulation can show a row to this image.
+  public func isBootable(_ row: Matrix.Row) -> Bool {
+    row.environment.notShown == nil
+      && !(program.knowsFRED && (row.processor.cpuid[7, 1]?.eax ?? 0) >> 17 & 1 != 0)
   }
 
   /// A request for the outcome, the code, and what ran.

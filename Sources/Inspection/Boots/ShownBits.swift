@@ -60,6 +60,9 @@ enum ShownBits {
 }
 
 extension BootEnvironment {
+  /// Whether QEMU's emulation can show it.
+  public var isShownByQEMU: Bool { notShown == nil }
+
   /// Why QEMU's emulation cannot show it; nil if it can.
   var notShown: String? {
     if let unsupported { return unsupported }

@@ -136,6 +136,9 @@ public struct PatchReader {
       }
     }
     if let line = peek, line.hasPrefix("--- "), isFileHeader {
+      if line.hasPrefix("--- b/"), self.line(at: position + 1).hasPrefix("+++ a/") {
+        throw failure(position, "from b/ to a/: this patch is reversed")
+      }
       old = Self.name(line.dropFirst(4))
       let renamed = Self.name(self.line(at: position + 1).dropFirst(4))
       if old == nil { file.isNew = true }
