@@ -18,7 +18,8 @@ struct BHBCheck: ParsableCommand {
       """,
     version: tool.version,
     subcommands: [
-      Inspect.self, Paths.self, DiffCommand.self, GateCommand.self, Mutate.self, BootCommand.self,
+      Inspect.self, Paths.self, DiffCommand.self, GateCommand.self, Mutate.self, Generate.self,
+      BootCommand.self,
     ])
 
   static let tool = Report.Tool(name: "bhbcheck", version: "0.1.0")

@@ -6,9 +6,9 @@ extension BootResult {
   public var expected: ExpectedOutcome {
     ExpectedOutcome(
       sysfs: outcome.sysfs,
-      entryPoints: entryPoints.mapValues {
-        ExpectedOutcome.Entry(mechanism: $0.mechanism, sequence: $0.sequence)
-      }, outer: sequence?.outer, inner: sequence?.inner, features: outcome.evidence.features,
+      entryPoints: entryPoints.mapValues(ExpectedOutcome.Entry.init),
+      sequence: sequence.map(ExpectedOutcome.Run.init),
+      sites: siteVariants.map { $0.map(ExpectedOutcome.Run.init) }, features: outcome.evidence.features,
       affected: outcome.evidence.affected, specCtrl: outcome.evidence.specCtrl,
       log: outcome.evidence.log)
   }

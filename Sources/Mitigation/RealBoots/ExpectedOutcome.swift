@@ -4,19 +4,44 @@ public struct ExpectedOutcome: Sendable, Hashable, Codable {
   public struct Entry: Sendable, Hashable, Codable {
     @OrNull public var mechanism: Mechanism?
     @OrNull public var sequence: SelectedSequence?
+    /// Whether IBHF follows the sequence; null where that is no question.
+    @OrNull public var followedByIBHF: Bool?
 
-    public init(mechanism: Mechanism?, sequence: SelectedSequence?) {
-      self.mechanism = mechanism
-      self.sequence = sequence
+    public init(_ outcome: EntryPointOutcome) {
+      mechanism = outcome.mechanism
+      sequence = outcome.sequence
+      followedByIBHF = outcome.followedByIBHF
+    }
+
+    private enum CodingKeys: String, CodingKey {
+      case mechanism, sequence
+      case followedByIBHF = "followed_by_ibhf"
+    }
+  }
+
+  /// The sequence as something runs it.
+  public struct Run: Sendable, Hashable, Codable {
+    @OrNull public var outer: Int?
+    @OrNull public var inner: Int?
+    @OrNull public var barrier: Bool?
+    @OrNull public var branches: BranchCounts?
+
+    public init(_ variant: SequenceVariant) {
+      outer = variant.outer
+      inner = variant.inner
+      barrier = variant.barrier
+      branches = variant.branches
     }
   }
 
   /// The line of `vulnerabilities/spectre_v2`.
   @OrNull public var sysfs: String?
   public var entryPoints: [EntryPoint: Entry]
-  /// Iterations of the loops of the sequence that would run: outer and inner.
-  @OrNull public var outer: Int?
-  @OrNull public var inner: Int?
+  /// The sequence as it stands after this boot, whether or not anything runs it; null if there is
+  /// none.
+  @OrNull public var sequence: Run?
+  /// The same as each site runs it, null for those that do not, in the order of the sites.
+  public var sites: [Run?]
   /// The features that sites hang on, as far as they are set.
   public var features: [FeatureReference]
   /// Whether the kernel takes the processor for affected.
@@ -27,15 +52,15 @@ public struct ExpectedOutcome: Sendable, Hashable, Codable {
   public var log: [String]
 
   public init(
-    sysfs: String?, entryPoints: [EntryPoint: Entry], outer: Int?, inner: Int?,
+    sysfs: String?, entryPoints: [EntryPoint: Entry], sequence: Run?, sites: [Run?],
     features: [FeatureReference], affected: Bool?, specCtrl: Address?, log: [String]
   ) {
     self.entryPoints = entryPoints
     self.features = features
     self.log = log
     self.sysfs = sysfs
-    self.outer = outer
-    self.inner = inner
+    self.sequence = sequence
+    self.sites = sites
     self.affected = affected
     self.specCtrl = specCtrl
   }
@@ -43,7 +68,7 @@ public struct ExpectedOutcome: Sendable, Hashable, Codable {
   private enum CodingKeys: String, CodingKey {
     case sysfs
     case entryPoints = "entry_points"
-    case outer, inner, features, affected
+    case sequence, sites, features, affected
     case specCtrl = "spec_ctrl"
     case log
   }
@@ -60,9 +85,13 @@ public struct ExpectedOutcome: Sendable, Hashable, Codable {
         "\(entryPoint.rawValue): \(Self.text(entryPoints[entryPoint])), not "
           + Self.text(other.entryPoints[entryPoint]))
     }
-    if (outer, inner) != (other.outer, other.inner) {
-      found.append(
-        "counts: \(Self.text(outer, inner)), not \(Self.text(other.outer, other.inner))")
+    // What stands in the text and is run by nothing makes no difference.
+    if runsSequence || other.runsSequence {
+      if sequence != other.sequence {
+        found.append("sequence: \(Self.text(sequence)), not \(Self.text(other.sequence))")
+      } else if sites.compactMap(\.self) != other.sites.compactMap(\.self) {
+        found.append("what sites run")
+      }
     }
     if features != other.features {
       found.append("features: \(Self.text(features)), not \(Self.text(other.features))")
@@ -83,9 +112,13 @@ public struct ExpectedOutcome: Sendable, Hashable, Codable {
     return "\(entry.sequence?.rawValue ?? "unknown") sequence"
   }
 
-  private static func text(_ outer: Int?, _ inner: Int?) -> String {
-    guard let outer, let inner else { return "unknown" }
-    return "\(outer)x\(inner)"
+  /// Whether any entry point runs the sequence.
+  public var runsSequence: Bool { entryPoints.values.contains { $0.mechanism == .sequence } }
+
+  private static func text(_ run: Run?) -> String {
+    guard let run else { return "none" }
+    guard let outer = run.outer, let inner = run.inner else { return "unknown" }
+    return "\(outer)x\(inner)" + (run.barrier == false ? " without a barrier" : "")
   }
 
   private static func text(_ features: [FeatureReference]) -> String {

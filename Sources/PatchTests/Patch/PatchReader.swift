@@ -14,7 +14,7 @@ public struct PatchReader {
   private var patches: [KernelPatch] = []
   private var current: KernelPatch
 
-  /// The patches of a file, in its order.
+  /// The patches of a file, in its order; none if it is a cover letter.
   public static func patches(inFile path: String) throws(PatchError) -> [KernelPatch] {
     guard let data = FileManager.default.contents(atPath: path) else {
       throw PatchError(file: path, message: "cannot be read", isMissing: true)
@@ -59,10 +59,8 @@ public struct PatchReader {
       }
     }
     finishPatch()
-    guard patches.contains(where: { !$0.files.isEmpty }) else {
-      throw failure(nil, "holds no unified diff")
-    }
-    // A cover letter changes nothing.
+    // A cover letter is a mail, and changes nothing.
+    guard !patches.isEmpty else { throw failure(nil, "holds no unified diff") }
     return patches.filter { !$0.files.isEmpty }
   }
 

@@ -63,6 +63,11 @@ public struct TestPlanner: Sendable {
     return try Matrix.standard(catalog, contract: plan.contract.flatMap(catalog.contract))
   }
 
+  /// What became of the mutants of a build, on all boot paths.
+  func mutationReport(_ matrix: Matrix, _ subject: MutationSubject) throws -> MutationReport {
+    try Mutation(matrix: matrix, policy: policy, jobs: jobs).report(on: subject, tool: tool)
+  }
+
   /// Why there is nothing to test; nil if there is something.
   private static func emptiness(_ found: PatchRecognizer) -> String? {
     let inScope = found.hunks.filter { $0.placement != .outOfScope }
@@ -125,8 +130,7 @@ public struct TestPlanner: Sendable {
     }
     if usesMutants {
       let bootable = Set(tests.filter(\.isBootable).map(\.id))
-      let report = try Mutation(matrix: matrix, policy: policy, jobs: jobs)
-        .report(on: after, tool: tool)
+      let report = try mutationReport(matrix, after)
       let set = BootSet(report) { bootable.contains($0) }
       wanted.formUnion(set.all)
       plan.bootSet = set.bootable
