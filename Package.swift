@@ -31,6 +31,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/stencilproject/Stencil", from: "0.15.1"),
   ],
   targets: [
     system("CElf", pkgConfig: "libelf", apt: "libelf-dev"),
@@ -44,11 +45,20 @@ let package = Package(
     .executableTarget(
       name: "bhbcheck",
       dependencies: [
-        "Audit", "Inspection", "Reports", "Settings", "BootMachine", "KernelImage", "Mitigation",
+        "Audit", "PatchTests", "RealBoots", "Inspection", "Reports", "Settings", "BootMachine",
+        "KernelImage", "Mitigation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .testTarget(name: "bhbcheckTests", dependencies: ["bhbcheck"], swiftSettings: settings),
   ]
+    + library(
+      "PatchTests",
+      [
+        "Inspection", "BootMachine", "KernelImage", "Mitigation",
+        .product(name: "Stencil", package: "Stencil"),
+      ],
+      resources: [.embedInCode("Templates")])
+    + library("RealBoots", ["Mitigation"])
     + library("Settings", ["Mitigation", .product(name: "Yams", package: "Yams")])
     + library("Reports", ["Mitigation"], resources: [.embedInCode("HTML/Page")])
     + library(

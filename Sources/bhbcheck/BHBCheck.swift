@@ -18,7 +18,8 @@ struct BHBCheck: ParsableCommand {
       """,
     version: tool.version,
     subcommands: [
-      Inspect.self, Paths.self, DiffCommand.self, GateCommand.self, Mutate.self, AuditCommand.self,
+      Inspect.self, Paths.self, DiffCommand.self, GateCommand.self, Generate.self,
+      BootCommand.self, Mutate.self, AuditCommand.self,
     ])
 
   static let tool = Report.Tool(name: "bhbcheck", version: "0.1.0")

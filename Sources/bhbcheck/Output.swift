@@ -4,6 +4,7 @@ import Foundation
 import Inspection
 import KernelImage
 import Mitigation
+import PatchTests
 import Reports
 
 /// How a report of mutants is written.
@@ -75,6 +76,11 @@ enum Output {
     try? FileHandle.standardError.write(contentsOf: Data("\(text)\n".utf8))
   }
 
+  /// How far a long run is, where somebody looks on: a terminal gets it, a file does not.
+  static func progress(_ line: String) {
+    if isatty(STDERR_FILENO) == 1 { complain(line) }
+  }
+
   /// Says on standard error what could not be inspected.
   static func complain(about report: Report) {
     for image in report.images { complain(about: image, given: image.path) }
@@ -97,6 +103,9 @@ enum Output {
     } catch let error as DumpError {
       complain(error.description)
       throw ExitCode(ExitStatus.dataError)
+    } catch let error as PatchError {
+      complain(error.description)
+      throw ExitCode(error.exitStatus)
     } catch let error as DataError {
       if error.kind == .unknownName { throw ValidationError(error.description) }
       complain(error.description)
