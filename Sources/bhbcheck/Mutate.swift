@@ -28,8 +28,17 @@ struct Mutate: ParsableCommand {
     help: ArgumentHelp("Only the mutants with these ids.", valueName: "id"))
   var only: [String] = []
 
-  @Option(help: ArgumentHelp("At most so many mutants, spread over all.", valueName: "number"))
+  @Option(
+    help: ArgumentHelp(
+      "At most so many mutants, spread over all; 0: all. Without it --score takes \(Mutation.usualLimit).",
+      valueName: "number"))
   var limit: Int?
+
+  @Flag(help: "Run each mutant on every boot path, not only until one kills it.")
+  var everyPath = false
+
+  @Flag(help: "Do not look for the bits that the image listens to; state those of the contract.")
+  var noDiscover = false
 
   @OptionGroup var judging: JudgingOptions
 
@@ -40,7 +49,11 @@ struct Mutate: ParsableCommand {
   var jobs = 1
 
   func validate() throws {
-    if let limit, limit < 1 { throw ValidationError("--limit takes a number from 1 on") }
+    if let limit, limit < 0 { throw ValidationError("--limit takes a number from 0 on") }
+    // One image is as large as the kernel, and there may be thousands.
+    if out != nil, only.isEmpty, limit == nil {
+      throw ValidationError("--out writes what --only or --limit asks for")
+    }
     if jobs < 1 { throw ValidationError("--jobs takes a number from 1 on") }
   }
 
@@ -52,7 +65,8 @@ struct Mutate: ParsableCommand {
       let inspector = try image.images.inspector(
         matrix: matrix, runner: PathRunner(jobs: jobs), policy: policy)
       let mutation = Mutation(
-        matrix: matrix, policy: policy, jobs: jobs, only: only, limit: limit, isScored: score)
+        matrix: matrix, discovery: try discovery(catalog), policy: policy, jobs: jobs, only: only,
+        limit: actualLimit, isScored: score, runsEveryPath: everyPath)
       return try image.images.artefacts().map { artefact in
         let subject = try MutationSubject(
           artefact, modules: inspector.modules, systemMap: inspector.systemMap)
@@ -71,6 +85,18 @@ struct Mutate: ParsableCommand {
     if reports.contains(where: { !$0.unexplained.isEmpty }) { throw ExitCode(ExitStatus.findings) }
   }
 
+  /// A contract that was asked for needs no search.
+  private func discovery(_ catalog: MatrixCatalog) throws -> Discovery? {
+    let asked = try judging.contract(of: catalog)
+    return noDiscover || asked != nil ? nil : Discovery(catalog)
+  }
+
+  /// Nil: no limit. What is named, or only listed, is not limited by itself.
+  private var actualLimit: Int? {
+    guard let limit else { return score && only.isEmpty ? Mutation.usualLimit : nil }
+    return limit == 0 ? nil : limit
+  }
+
   private func write(_ report: MutationReport, of subject: MutationSubject) throws {
     guard let out else { return }
     do throws(MutantImageError) {
@@ -85,7 +111,9 @@ struct Mutate: ParsableCommand {
   private func check(_ report: MutationReport) throws {
     let found = Set(report.mutants.map { $0.mutant.id })
     // A limit may have left it out.
-    guard limit == nil, let missing = only.first(where: { !found.contains($0) }) else { return }
+    guard actualLimit == nil, let missing = only.first(where: { !found.contains($0) }) else {
+      return
+    }
     throw ValidationError("there is no mutant \(missing)")
   }
 }

@@ -60,12 +60,15 @@ import Testing
 
   @Test func pythonsValidatorAgrees() throws {
     let comparison = try JSONDiff.render(Fixture.comparison())
+    let mutation = try JSONReport.render(Fixture.mutation())
     let valid =
       try NamedReport.all.map { try JSONReport.render($0.report) }
       + Fixture.comparisons.map { try JSONDiff.render($0.report) }
+      + Fixture.mutations.map { try JSONReport.render($0.report) }
     let invalid =
       try Self.wrongChanges.map { try changed($0.0, to: $0.1) }
       + [comparison.replacing(#""change" : "worse""#, with: #""change" : "bad""#)]
+      + [mutation.replacing(#""status" : "killed""#, with: #""status" : "bad""#)]
     guard let refused = try refusedByPython(valid + invalid) else {
       print("python3 with jsonschema is missing (apt-get install python3-jsonschema): not compared")
       return

@@ -14,8 +14,8 @@ public struct DecoderError: Error, Sendable, Hashable, CustomStringConvertible {
 /// Not for several threads at once. A small table (`DecodingGap`) goes first where Capstone 4.0.2
 /// does not know an instruction or gets it wrong.
 public struct Decoder: ~Copyable {
-  private let handle: csh
-  private let slot: UnsafeMutablePointer<cs_insn>
+  let handle: csh
+  let slot: UnsafeMutablePointer<cs_insn>
 
   /// Opens Capstone (`cs_open`).
   public init() throws(DecoderError) {
@@ -158,7 +158,7 @@ public struct Decoder: ~Copyable {
   }
 
   /// Decodes into `slot`; false if Capstone does not know the bytes.
-  private func capstone(_ bytes: UnsafeRawBufferPointer, at address: UInt64) -> Bool {
+  func capstone(_ bytes: UnsafeRawBufferPointer, at address: UInt64) -> Bool {
     var code = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
     // No instruction is longer than 15 bytes.
     var size = min(bytes.count, 15)

@@ -108,11 +108,13 @@ struct GuestMemory: ~Copyable {
   }
 
   /// The words of an area that differ from the pristine arena, in ascending order of address.
-  func changedWords(in area: AddressMap.Area) -> [(address: UInt64, value: UInt32)] {
+  func changedWords(
+    in area: AddressMap.Area
+  ) -> [(address: UInt64, value: UInt32, original: UInt32)] {
     let pages = map.size / AddressMap.pageSize
     let known = readFlags(pages: pages)
     guard let original = pristine.bytes.baseAddress else { return [] }
-    var words: [(address: UInt64, value: UInt32)] = []
+    var words: [(address: UInt64, value: UInt32, original: UInt32)] = []
     let first = area.offset / AddressMap.pageSize
     for page in first..<first + area.size / AddressMap.pageSize {
       if known && !Self.mayBePrivate(flags[page]) { continue }
@@ -120,8 +122,9 @@ struct GuestMemory: ~Copyable {
       guard memcmp(base + start, original + start, AddressMap.pageSize) != 0 else { continue }
       for offset in stride(from: start, to: start + AddressMap.pageSize, by: 4) {
         let value = base.load(fromByteOffset: offset, as: UInt32.self)
-        guard value != original.load(fromByteOffset: offset, as: UInt32.self) else { continue }
-        words.append((area.guest + UInt64(offset - area.offset), value))
+        let before = original.load(fromByteOffset: offset, as: UInt32.self)
+        guard value != before else { continue }
+        words.append((area.guest + UInt64(offset - area.offset), value, before))
       }
     }
     return words

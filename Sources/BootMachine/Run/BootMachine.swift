@@ -37,8 +37,12 @@ public struct BootMachine: ~Copyable {
     let course = machine.state.courseWithLog
     // All the rest shows what the decision led to. What boot code did is settled by now.
     var aftermath = Aftermath(log: machine.state.log, msrs: machine.state.msrAccesses)
-    let bootState = request.wantsRecord ? BootState(machine) : nil
+    let bootState = request.wantsState ? BootState(machine) : nil
     machine.state.recorder?.phase = .showing
+    for (address, bits) in request.flipped {
+      guard let byte = machine.memory.read(UInt8.self, at: address) else { continue }
+      _ = machine.memory.write(byte ^ bits, at: address)
+    }
     let paused = failure == nil && !request.late.isEmpty ? machine.pause() : nil
     if failure == nil { failure = readState(request, &aftermath) }
     machine.state.recorder?.phase = .patching

@@ -100,18 +100,35 @@ extension BootProgram {
       || plan.msrSites.contains { range.overlaps($0.address..<$0.address &+ UInt64($0.length)) }
   }
 
+  /// The addresses of the static calls' keys that may run the sequence.
+  public var decidedCalls: Set<UInt64> { Set(staticCallKeys.keys) }
+
   /// The functions that print: the log is made of what they are handed.
   public var printers: [UInt64] { plan.printk + plan.warningPrinters }
 
-  /// The words of memory that hold the features sites hang on and the bug; empty if unknown.
-  public var decidedWords: Set<UInt64> {
-    guard let capabilities else { return [] }
-    let bits =
-      allSites.compactMap { $0.feature?.number } + [capabilities.affectedBit].compactMap(\.self)
-    return Set(
-      bits.filter { $0 / 32 < capabilities.words }.map {
-        capabilities.address &+ UInt64($0 / 32 * 4)
-      })
+  /// The bits of memory that are the features sites hang on and the bug, by the address of their
+  /// byte; empty if unknown.
+  public var decidedBits: [UInt64: UInt8] {
+    guard let capabilities else { return [:] }
+    var found: [UInt64: UInt8] = [:]
+    let numbers =
+      allSites.compactMap { $0.feature?.number }
+      + [capabilities.affectedBit, fredFeature].compactMap(\.self)
+    for number in numbers where number / 32 < capabilities.words {
+      found[capabilities.address &+ UInt64(number / 8), default: 0] |= 1 << UInt8(number % 8)
+    }
+    return found
+  }
+
+  /// The code that the machine runs at an address: the image's, or what it put in its place, but
+  /// for MSR accesses, which it steps in at. Empty where there is none.
+  public func code(at address: UInt64, count: Int) -> [UInt8] {
+    if !plan.msrSites.contains(where: { $0.address == address }),
+      let offset = image.pristine.map.offset(of: address, count: count)
+    {
+      return Array(image.pristine.bytes[offset..<offset + count])
+    }
+    return kernel.bytes(at: address, count: count).map { Array($0) } ?? []
   }
 
   /// The alternatives entries that are handed to the kernel's patching code.

@@ -15,17 +15,23 @@ public struct BootRequest: Sendable {
   public var wantsReads: Bool
   /// What stands in the guest in place of what the image holds.
   public var patches: [Patch]
+  /// Bits of memory, by the address of their byte, that are inverted where the boot has come to its
+  /// end: to see whether what is chosen is read from them.
+  public var flipped: [UInt64: UInt8] = [:]
   /// How many basic blocks may run; nil: more than any kernel needs.
   public var blockLimit: Int?
-  /// Whether the result is to hold what ran, and the state that boot code left.
+  /// Whether the result is to hold what ran.
   public var wantsRecord: Bool
   /// Whether the result is to hold the code of sequence and sites as the kernel patched it.
   public var wantsCode = false
+  /// Whether the result is to hold the state that boot code left.
+  public var wantsState: Bool
 
   public init(
     processor: Processor, commandLine: String, wantsTrace: Bool = false,
     wantsVulnerabilities: Bool = false, late: [LateStep] = [], wantsReads: Bool = false,
-    patches: [Patch] = [], blockLimit: Int? = nil, wantsRecord: Bool = false
+    patches: [Patch] = [], blockLimit: Int? = nil, wantsRecord: Bool = false,
+    wantsState: Bool = false
   ) {
     self.processor = processor
     self.commandLine = commandLine
@@ -36,6 +42,7 @@ public struct BootRequest: Sendable {
     self.patches = patches
     self.blockLimit = blockLimit
     self.wantsRecord = wantsRecord
+    self.wantsState = wantsState
   }
 }
 

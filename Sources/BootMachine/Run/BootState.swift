@@ -2,8 +2,16 @@ public import Mitigation
 
 /// What boot code left behind when the machine stopped it: all that anything later can depend on.
 public struct BootState: Sendable, Hashable {
-  /// The 32-bit words of the image's memory that differ from the image, by address.
-  public var words: [UInt64: UInt32]
+  /// A 32-bit word of the image's memory.
+  public struct Word: Sendable, Hashable {
+    public var address: UInt64
+    public var value: UInt32
+    /// What the image holds there.
+    public var original: UInt32
+  }
+
+  /// The words that differ from the image, in ascending order of address.
+  public var words: [Word]
   /// Every MSR write, in order.
   public var writes: [MSRAccess]
   /// Where static calls were directed, in order.
@@ -13,9 +21,9 @@ public struct BootState: Sendable, Hashable {
 
   init(_ machine: borrowing Machine) {
     let state = machine.state
-    words = Dictionary(
-      machine.memory.changedWords(in: machine.memory.map.image).map { ($0.address, $0.value) },
-      uniquingKeysWith: { first, _ in first })
+    words = machine.memory.changedWords(in: machine.memory.map.image).map {
+      Word(address: $0.address, value: $0.value, original: $0.original)
+    }
     writes = state.msrAccesses.filter { !$0.isRead }.map {
       MSRAccess(kind: .write, index: Hex32($0.index), value: $0.value)
     }
@@ -23,11 +31,22 @@ public struct BootState: Sendable, Hashable {
     log = state.log
   }
 
-  /// The words in which two states differ, in ascending order of address.
-  public func differences(from other: BootState) -> [UInt64] {
-    var found: Set<UInt64> = []
-    for (address, value) in words where other.words[address] != value { found.insert(address) }
-    for (address, value) in other.words where words[address] != value { found.insert(address) }
-    return found.sorted()
+  /// The bits in which two states differ, by the address of their byte.
+  public func differences(from other: BootState) -> [UInt64: UInt8] {
+    var found: [UInt64: UInt8] = [:]
+    // Nearly always there is none.
+    if words == other.words { return found }
+    var (mine, theirs) = (words[...], other.words[...])
+    while let address = [mine.first?.address, theirs.first?.address].compactMap(\.self).min() {
+      let left = mine.first?.address == address ? mine.removeFirst() : nil
+      let right = theirs.first?.address == address ? theirs.removeFirst() : nil
+      guard let original = left?.original ?? right?.original else { continue }
+      let changed = (left?.value ?? original) ^ (right?.value ?? original)
+      for byte in 0..<4 {
+        let bits = UInt8(truncatingIfNeeded: changed >> UInt32(8 * byte))
+        if bits != 0 { found[address &+ UInt64(byte)] = bits }
+      }
+    }
+    return found
   }
 }

@@ -125,6 +125,7 @@ private func onCode(
       return state.halt(engine, .generalProtection(hook: index))
     }
     state.record(MSRRecord(isRead: false, index: number, value: value), at: address)
+    if number == MSRIndex.specCtrl { state.recorder?.wroteControl() }
     if number == gsBaseMSR { set(engine, UC_X86_REG_GS_BASE, value) }
   case .print:
     state.printed(state.formatted(arguments(engine)))
@@ -136,6 +137,7 @@ private func onCode(
     // __static_call_update(key, tramp, func), include/linux/static_call.h
     state.staticCalls.append(
       (key: register(engine, UC_X86_REG_RDI), target: register(engine, UC_X86_REG_RDX)))
+    state.recorder?.directedCall(register(engine, UC_X86_REG_RDI))
   }
 }
 
@@ -188,29 +190,6 @@ private func onInvalid(_ engine: OpaquePointer?, _ user: UnsafeMutableRawPointer
   case .next(let length): state.halt(engine, .resume(place &+ UInt64(length)))
   }
   return true
-}
-
-/// A load or store of the guest.
-private func onMemory(
-  _ engine: OpaquePointer?, _ kind: uc_mem_type, _ address: UInt64, _ size: Int32, _ value: Int64,
-  _ user: UnsafeMutableRawPointer?
-) {
-  guard let state = MachineState.of(user), state.map.image.guestRange.contains(address) else {
-    return
-  }
-  state.recorder?.accessed(address, size, isWrite: kind == UC_MEM_WRITE)
-}
-
-extension MachineState {
-  /// Lets recorders see every load and store; before anything is translated.
-  func watchMemory(in engine: borrowing Engine) throws(MachineError) {
-    let user = Unmanaged.passUnretained(self).toOpaque()
-    var hook: uc_hook = 0
-    let accesses = UC_HOOK_MEM_READ.rawValue | UC_HOOK_MEM_WRITE.rawValue
-    try Engine.check(
-      bhb_hook_memory(engine.handle, &hook, Int32(accesses), onMemory, user, 1, 0),
-      "a hook on memory")
-  }
 }
 
 extension MachineState {

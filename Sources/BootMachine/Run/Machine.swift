@@ -23,8 +23,9 @@ struct Machine: ~Copyable {
     engine.write(UC_X86_REG_CS, 0x10)
     engine.write(UC_X86_REG_SS, 0x18)
     engine.write(UC_X86_REG_GS_BASE, image.plan.perCPUBase)
-    try state.install(in: engine)
+    // First, so that a step is known when the other hooks of its instruction are called.
     if watchesMemory { try state.watchMemory(in: engine) }
+    try state.install(in: engine)
     context = try EngineContext(engine)
     self.image = image
     self.memory = memory

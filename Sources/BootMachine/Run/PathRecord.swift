@@ -19,10 +19,8 @@ public struct PathRecord: Sendable, Hashable {
   public var leaves: Set<UInt32>
   /// The MSRs that were read or written.
   public var msrs: Set<UInt32>
-  /// The image's memory that blocks read and wrote; empty unless the machine watches memory.
-  public var accesses: [MemoryAccess]
-  /// The image's memory that the function behind the sysfs line read; empty likewise.
-  public var shown: Set<UInt64>
+  /// Every instruction of the boot in its order; nil unless the machine watches memory.
+  public var steps: BootSteps?
 
   /// Whether anything in `range` ran.
   public func ran(_ range: Range<UInt64>) -> Bool {
@@ -43,13 +41,38 @@ public struct PathRecord: Sendable, Hashable {
   }
 }
 
-/// A word of memory that a block of boot code read or wrote.
+/// A boot, instruction by instruction: what led to what can be read off it.
+public struct BootSteps: Sendable, Hashable {
+  /// A step that directed a static call.
+  public struct StaticCall: Sendable, Hashable {
+    public var step: Int
+    /// The address of its key.
+    public var key: UInt64
+  }
+
+  /// The address of each instruction that ran, in order: of the boot, and behind it of the function
+  /// that shows what was chosen.
+  public var addresses: [UInt64] = []
+  /// How many of them ran until the machine stopped the boot.
+  public var bootCount = 0
+  /// Loads and stores, in the order they happened.
+  public var accesses: [MemoryAccess] = []
+  /// Steps that wrote SPEC_CTRL.
+  public var controlWrites: [Int] = []
+  public var staticCalls: [StaticCall] = []
+}
+
+/// A load or store of one step.
 public struct MemoryAccess: Sendable, Hashable {
-  /// The block's address.
-  public var block: UInt64
-  /// The address of the 32-bit word.
-  public var word: UInt64
+  /// Its place in the order of instructions.
+  public var step: Int
+  public var address: UInt64
+  /// In bytes.
+  public var size: Int
   public var isWrite: Bool
+  /// The bits that a store changes, counted from the address on; of more than eight bytes all are
+  /// taken to change.
+  public var changed: UInt64
 }
 
 /// Gathers a record while a path runs.
@@ -58,23 +81,42 @@ struct PathRecorder {
 
   var phase = Phase.booting
   private var blocks: Set<BlockRun> = []
-  private var current: UInt64 = 0
-  private var accesses: Set<MemoryAccess> = []
-  private var shown: Set<UInt64> = []
+  private var steps = BootSteps()
 
   mutating func ran(_ address: UInt64, _ size: UInt32) {
-    current = address
     blocks.insert(BlockRun(address: address, size: size))
   }
 
-  mutating func accessed(_ address: UInt64, _ size: Int32, isWrite: Bool) {
-    let last = address &+ UInt64(max(size, 1) - 1)
-    for word in stride(from: address & ~3, through: last & ~3, by: 4) {
-      switch phase {
-      case .booting: accesses.insert(MemoryAccess(block: current, word: word, isWrite: isWrite))
-      case .showing: if !isWrite { shown.insert(word) }
-      case .patching: break
-      }
+  mutating func stepped(_ address: UInt64) {
+    switch phase {
+    case .booting:
+      steps.addresses.append(address)
+      steps.bootCount += 1
+    case .showing: steps.addresses.append(address)
+    case .patching: break
+    }
+  }
+
+  mutating func accessed(_ address: UInt64, _ size: Int32, isWrite: Bool, changed: UInt64 = 0) {
+    guard phase != .patching, !steps.addresses.isEmpty else { return }
+    steps.accesses.append(
+      MemoryAccess(
+        step: steps.addresses.count - 1, address: address, size: Int(max(size, 1)),
+        isWrite: isWrite, changed: changed))
+  }
+
+  /// The last instruction wrote SPEC_CTRL.
+  mutating func wroteControl() {
+    if phase == .booting, !steps.addresses.isEmpty {
+      steps.controlWrites.append(steps.addresses.count - 1)
+    }
+  }
+
+  /// The last instruction directed a static call.
+  mutating func directedCall(_ key: UInt64) {
+    if phase == .booting, !steps.addresses.isEmpty {
+      steps.staticCalls.append(
+        BootSteps.StaticCall(step: steps.addresses.count - 1, key: key))
     }
   }
 
@@ -83,8 +125,7 @@ struct PathRecorder {
       blocks: blocks.map { PathRecord.Block(address: $0.address, size: Int($0.size)) }
         .sorted { ($0.address, $0.size) < ($1.address, $1.size) },
       blockCount: state.blocks, leaves: Set(state.cpuidQueries.map(\.leaf)),
-      msrs: Set(state.msrAccesses.map(\.index)),
-      accesses: accesses.sorted { ($0.block, $0.word) < ($1.block, $1.word) }, shown: shown)
+      msrs: Set(state.msrAccesses.map(\.index)), steps: steps.addresses.isEmpty ? nil : steps)
   }
 }
 

@@ -106,6 +106,11 @@ public struct Matrix: Sendable {
   }
 
   /// Processors that stand for a generation: they go through every environment.
+  /// Adds rows put together elsewhere.
+  mutating func add(_ rows: [Row]) {
+    for row in rows { append(row) }
+  }
+
   public static let keyProcessors = [
     "skylake-sp-ibrs", "ice-lake-sp", "alder-lake-early-microcode", "sapphire-rapids",
     "panther-lake", "zen3",
@@ -117,7 +122,7 @@ public struct Matrix: Sendable {
   /// Those that go through every command line.
   public static let commandLineProcessors = ["ice-lake-sp", "sapphire-rapids"]
 
-  private let catalog: MatrixCatalog
+  let catalog: MatrixCatalog
   private var ids: Set<String> = []
 
   private init(catalog: MatrixCatalog, contract: Contract?) {

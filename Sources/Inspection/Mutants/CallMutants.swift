@@ -44,8 +44,7 @@ extension MutantMaker {
   mutating func returnEarly() {
     // xor %eax, %eax; ret
     let early: [UInt8] = [0x31, 0xC0, 0xC3]
-    let entries = Set(code.instructions.map(\.instruction.address))
-    for function in code.functions.sorted() where entries.contains(function) {
+    for function in code.functions.sorted() {
       var address = function
       // Where indirect branches are tracked, ENDBR64 must stay.
       if let head = kernel.bytes(at: address, count: 4),

@@ -90,7 +90,11 @@ extension MutantMaker {
   /// After CPUID, another of its results taken.
   mutating func changeRegisters() {
     var hasAnswer = false
+    var function: String?
     for one in code.instructions {
+      let here = kernel.symbols.nearest(to: one.instruction.address)?.name
+      if here != function { hasAnswer = false }
+      function = here
       guard let encoding = InstructionEncoding(one.bytes) else { continue }
       if encoding.isTwoByte, encoding.opcode == 0xA2 {
         hasAnswer = true

@@ -17,24 +17,20 @@ struct MutantMaker: ~Copyable {
   private var ids: Set<String> = []
 
   init(
-    _ kernel: KernelImage, _ program: BootProgram, _ analysis: StaticAnalysis,
-    records: [PathRecord], watched: [PathRecord]
+    _ code: DecisionCode, _ program: BootProgram, _ analysis: StaticAnalysis,
+    _ records: [PathRecord]
   ) throws(DecoderError) {
-    let decoder = try Decoder()
-    self.kernel = kernel
+    kernel = program.kernel
     self.program = program
     self.analysis = analysis
-    let variables = analysis.functions.functions.flatMap(\.variables).map { $0.address & ~3 }
-    code = DecisionCode(
-      records + watched, kernel: kernel, decided: program.decidedWords.union(variables),
-      printers: program.printers, decoder: decoder)
+    self.code = code
     leaves = records.reduce(into: []) { $0.formUnion($1.leaves) }
     msrs = records.reduce(into: []) { $0.formUnion($1.msrs) }
-    self.decoder = decoder
+    decoder = try Decoder()
   }
 
-  /// All mutants, in ascending order of address, and the words that the choice is read from.
-  consuming func made() -> (mutants: [PreparedMutant], words: Set<UInt64>) {
+  /// All mutants, in ascending order of address.
+  consuming func made() -> [PreparedMutant] {
     let ranSequence = analysis.functions.functions.flatMap(\.instructions)
     for one in code.instructions {
       invertCondition(one)
@@ -49,7 +45,7 @@ struct MutantMaker: ~Copyable {
     changeCountStores()
     changeTable()
     mutants.sort { ($0.mutant.address, $0.mutant.id) < ($1.mutant.address, $1.mutant.id) }
-    return (mutants, code.words)
+    return mutants
   }
 
   /// Adds a mutant, unless its bytes are none that the machine would run, or none that differ.

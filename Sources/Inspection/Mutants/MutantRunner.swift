@@ -1,9 +1,6 @@
-import Alternatives
 import BootMachine
-import Dispatch
 import KernelImage
 import Mitigation
-import Synchronization
 
 /// A mutant with what a machine must know to run it.
 struct PreparedMutant: Sendable {
@@ -32,22 +29,28 @@ struct MutantRunner: Sendable {
   /// What outcomes are judged by; nil: they are not.
   let policy: Policy?
   let jobs: Int
+  /// Whether a mutant is run on every path, also when one has killed it.
+  let runsEveryPath: Bool
 
   /// How many times the blocks of the right build a mutant may run before it counts as one that
   /// does not end.
-  static let blockFactor = 8
+  static let blockFactor = 4
+  /// After so many paths without an outcome, a mutant is broken.
+  static let brokenLimit = 3
 
   // MARK: The right build
 
-  /// The outcomes of the right build with what ran, in the order of `rows`.
+  /// The outcomes of the right build with what ran, in the order of `rows`; nil for those that
+  /// cannot be run.
   func originals(_ rows: [Matrix.Row]) -> [OriginalPath?] {
     let line = EffectiveCommandLine(program.kernel.identity)
-    return parallel(rows.count) { index, worker in
+    return MutantWorker.map(rows.count, of: program, jobs: jobs) { index, worker in
       let row = rows[index]
       guard row.environment.unsupported == nil else { return nil }
       var request = BootRequest(
         processor: row.processor, commandLine: line.text(for: row.commandLine))
       request.wantsRecord = true
+      request.wantsState = true
       var result = worker.run(request)
       guard let record = result?.record, let state = result?.state else { return nil }
       result?.record = nil
@@ -59,51 +62,132 @@ struct MutantRunner: Sendable {
     }
   }
 
-  /// Records with memory accesses of as few paths as run everything that any of `paths` ran.
-  func watched(_ paths: [OriginalPath]) -> [PathRecord] {
-    let chosen = PathCover(paths.map { $0.record.blocks }).chosen.map(\.index)
-    return parallel(chosen.count, watchesMemory: true) { index, worker in
+  /// What a path shows that others may not.
+  private enum Trait: Hashable {
+    case block(UInt64)
+    case outcome([EntryPoint: EntryPointOutcome], sysfs: String?)
+  }
+
+  /// As few paths as together run everything, and have every outcome, that any of `paths` has.
+  static func leading(_ paths: [OriginalPath]) -> [Int] {
+    PathCover(
+      paths.map { path in
+        path.record.blocks.map { Trait.block($0.address) }
+          + [outcome(path)]
+      }
+    ).chosen.map(\.index)
+  }
+
+  private static func outcome(_ path: OriginalPath) -> Trait {
+    .outcome(path.result.entryPoints, sysfs: path.result.outcome.sysfs)
+  }
+
+  /// The boots of `chosen`, instruction by instruction.
+  func steps(_ paths: [OriginalPath], _ chosen: [Int]) -> [BootSteps] {
+    MutantWorker.map(chosen.count, of: program, jobs: jobs, watchesMemory: true) { index, worker in
       var request = paths[chosen[index]].request
       request.wantsRecord = true
+      request.wantsState = false
       request.blockLimit = nil
-      return worker.run(request)?.record
+      return worker.run(request)?.record?.steps
     }.compactMap(\.self)
+  }
+
+  /// Those of `bits` on which the outcome of some path depends: inverted at the end of the boot, they
+  /// change it.
+  ///
+  /// Many bits are tried together first; most have no effect. One path of each outcome is tried.
+  func dependence(of paths: [OriginalPath], on bits: [UInt64: UInt8]) -> [UInt64: UInt8] {
+    var outcomes: Set<Trait> = []
+    let paths = paths.filter { outcomes.insert(Self.outcome($0)).inserted }
+    let words = Dictionary(grouping: bits.keys.sorted()) { $0 & ~7 }
+    let groups = words.sorted { $0.key < $1.key }.map { word in
+      word.value.flatMap { address -> [(address: UInt64, bit: UInt8)] in
+        let mask = bits[address] ?? 0
+        return (0..<UInt8(8)).filter { mask >> $0 & 1 != 0 }.map { (address, UInt8(1) << $0) }
+      }
+    }
+    let found = MutantWorker.map(groups.count, of: program, jobs: jobs) { index, worker in
+      needed(groups[index][...], paths, &worker)
+    }
+    return found.reduce(into: [:]) { $0.merge($1) { $0 | $1 } }
+  }
+
+  private func needed(
+    _ bits: ArraySlice<(address: UInt64, bit: UInt8)>, _ paths: [OriginalPath],
+    _ worker: inout MutantWorker
+  ) -> [UInt64: UInt8] {
+    let all = bits.reduce(into: [UInt64: UInt8]()) { $0[$1.address, default: 0] |= $1.bit }
+    guard depends(paths, on: all, &worker) else { return [:] }
+    guard bits.count > 1 else { return all }
+    let middle = bits.startIndex + bits.count / 2
+    return needed(bits[..<middle], paths, &worker)
+      .merging(needed(bits[middle...], paths, &worker)) { $0 | $1 }
+  }
+
+  private func depends(
+    _ paths: [OriginalPath], on bits: [UInt64: UInt8], _ worker: inout MutantWorker
+  ) -> Bool {
+    paths.contains { path in
+      var request = path.request
+      request.wantsState = false
+      request.flipped = bits
+      return worker.run(request).map { !$0.differences(from: path.result).isEmpty } ?? true
+    }
   }
 
   // MARK: Mutants
 
-  /// For each mutant how its outcome differs on each path: by the path's index, nothing for those
-  /// on which it does not.
-  func differences(
-    _ mutants: [PreparedMutant], _ paths: [OriginalPath]
-  ) -> [[Int: Set<MutantResult.Difference>]] {
-    parallel(mutants.count) { index, worker in
-      let mutant = mutants[index]
-      var found: [Int: Set<MutantResult.Difference>] = [:]
-      for (number, path) in paths.enumerated() where reaches(mutant, path) {
-        var request = path.request
-        request.patches = [mutant.patch]
-        let difference =
-          worker.run(request).map { differences($0, from: path) } ?? [.undetermined]
-        if !difference.isEmpty { found[number] = difference }
+  /// Runs each mutant on the paths, `leading` first, until one of them kills it.
+  func trials(
+    _ mutants: [PreparedMutant], _ paths: [OriginalPath], leading: [Int]
+  ) -> [MutantTrial] {
+    let others = Set(leading)
+    let order = leading + paths.indices.filter { !others.contains($0) }
+    return MutantWorker.map(mutants.count, of: program, jobs: jobs) { index, worker in
+      var trial = MutantTrial()
+      for path in order where !isSettled(trial) {
+        run(mutants[index], on: path, paths, &trial, &worker)
       }
-      return found
+      return trial
     }
   }
 
-  /// What the mutants that survived left behind otherwise than the right build.
-  func remainders(_ mutants: [PreparedMutant], _ paths: [OriginalPath]) -> [MutantRemainder] {
-    parallel(mutants.count) { index, worker in
-      let mutant = mutants[index]
-      var remainder = MutantRemainder()
-      for path in paths where reaches(mutant, path) {
-        var request = path.request
-        request.patches = [mutant.patch]
-        request.wantsRecord = true
-        guard let state = worker.run(request)?.state else { continue }
-        remainder.add(state, path.state, of: mutant)
+  private func isSettled(_ trial: MutantTrial) -> Bool {
+    guard !runsEveryPath else { return false }
+    return trial.differences.count >= Self.brokenLimit
+      || trial.differences.values.contains { $0 != [.undetermined] }
+  }
+
+  /// Runs those that were noticed on every path that was the first to kill one of them, so that it
+  /// is known which of these paths notice what.
+  func compared(
+    _ trials: [MutantTrial], _ mutants: [PreparedMutant], _ paths: [OriginalPath]
+  ) -> [MutantTrial] {
+    let killers = Set(trials.flatMap(\.differences.keys)).sorted()
+    return MutantWorker.map(mutants.count, of: program, jobs: jobs) { index, worker in
+      var trial = trials[index]
+      guard !trial.differences.isEmpty else { return trial }
+      for path in killers where !trial.settled.contains(path) {
+        run(mutants[index], on: path, paths, &trial, &worker)
       }
-      return remainder
+      return trial
+    }
+  }
+
+  private func run(
+    _ mutant: PreparedMutant, on index: Int, _ paths: [OriginalPath], _ trial: inout MutantTrial,
+    _ worker: inout MutantWorker
+  ) {
+    let path = paths[index]
+    guard mutant.isData || path.record.ran(mutant.patch.range) else { return trial.skip(index) }
+    var request = path.request
+    request.patches = [mutant.patch]
+    let result = worker.run(request)
+    let found = result.map { differences($0, from: path) } ?? [.undetermined]
+    trial.add(found, on: index)
+    if found.isEmpty, let state = result?.state {
+      trial.remainder.add(state, path.state, of: mutant, keys: program.decidedCalls)
     }
   }
 
@@ -124,65 +208,5 @@ struct MutantRunner: Sendable {
     let judged = JudgedPath(
       path: path.row.path, outcome: result.outcome, entryPoints: result.entryPoints)
     return policy?.judged(judged, PathFacts(path.row, result.outcome)).verdict
-  }
-
-  private func reaches(_ mutant: PreparedMutant, _ path: OriginalPath) -> Bool {
-    mutant.isData || path.record.ran(mutant.patch.range)
-  }
-
-  // MARK: Threads
-
-  /// What `body` makes of each index, each on the machine of the thread that took it.
-  private func parallel<Value: Sendable>(
-    _ count: Int, watchesMemory: Bool = false,
-    _ body: @Sendable (Int, inout MutantWorker) -> Value
-  ) -> [Value] {
-    let next = Atomic(0)
-    let values = Mutex([Value?](repeating: nil, count: count))
-    DispatchQueue.concurrentPerform(iterations: max(1, min(jobs, count))) { _ in
-      var worker = MutantWorker(program, watchesMemory: watchesMemory)
-      while true {
-        let index = next.add(1, ordering: .relaxed).oldValue
-        guard index < count else { return }
-        let value = body(index, &worker)
-        values.withLock { $0[index] = value }
-      }
-    }
-    return values.withLock { $0.compactMap(\.self) }
-  }
-}
-
-/// One thread's machine.
-struct MutantWorker: ~Copyable {
-  private var machine: BootMachine?
-
-  init(_ program: BootProgram, watchesMemory: Bool) {
-    machine = try? BootMachine(program, watchesMemory: watchesMemory)
-  }
-
-  /// Nil if there is no machine, or the path cannot be begun.
-  mutating func run(_ request: BootRequest) -> BootResult? {
-    (try? machine?.run(request)) ?? nil
-  }
-}
-
-/// What a mutant left behind otherwise than the right build, on all paths together.
-struct MutantRemainder: Sendable {
-  var words: Set<UInt64> = []
-  /// Whether MSRs were written, or static calls directed, otherwise.
-  var changesHardware = false
-  var changesLog = false
-  var isReached = false
-
-  mutating func add(_ state: BootState, _ original: BootState, of mutant: PreparedMutant) {
-    isReached = true
-    // The change itself is no effect of it.
-    let own = mutant.patch.range
-    words.formUnion(
-      state.differences(from: original).filter { !($0..<$0 &+ 4).overlaps(own) })
-    if state.writes != original.writes || state.staticCalls != original.staticCalls {
-      changesHardware = true
-    }
-    if state.log != original.log { changesLog = true }
   }
 }

@@ -6,6 +6,9 @@ public import Mitigation
 /// Makes wrong builds of an image, and says which of its boot paths notice them.
 public struct Mutation: Sendable {
   public var matrix: Matrix
+  /// How to find the bits that the image listens to, so that the paths state them; nil: they state
+  /// those of the matrix' contract.
+  public var discovery: Discovery?
   /// What paths are judged by; nil: they are not.
   public var policy: Policy?
   public var jobs: Int
@@ -15,17 +18,25 @@ public struct Mutation: Sendable {
   public var limit: Int?
   /// Whether to run them.
   public var isScored: Bool
+  /// Whether to run each of them on every path that runs what it changes, not only until one kills
+  /// it.
+  public var runsEveryPath: Bool
+
+  /// How many mutants are run unless somebody asks for more.
+  public static let usualLimit = 400
 
   public init(
-    matrix: Matrix, policy: Policy? = nil, jobs: Int = 1, only: [String] = [], limit: Int? = nil,
-    isScored: Bool = true
+    matrix: Matrix, discovery: Discovery? = nil, policy: Policy? = nil, jobs: Int = 1,
+    only: [String] = [], limit: Int? = nil, isScored: Bool = true, runsEveryPath: Bool = false
   ) {
     self.matrix = matrix
+    self.discovery = discovery
     self.policy = policy
     self.jobs = max(1, jobs)
     self.only = only
     self.limit = limit
     self.isScored = isScored
+    self.runsEveryPath = runsEveryPath
   }
 
   /// The mutants of a kernel and what became of them.
@@ -49,73 +60,87 @@ public struct Mutation: Sendable {
   private func made(
     _ subject: MutationSubject, _ tool: Report.Tool
   ) throws -> MutationReport {
-    let kernel = subject.kernel
-    let analysis = try StaticAnalysis(kernel, modules: subject.modules)
-    let program = try BootProgram(kernel, analysis)
-    let runner = MutantRunner(program: program, policy: policy, jobs: jobs)
-    let all = zip(matrix.rows, runner.originals(matrix.rows))
-    let paths = all.compactMap(\.1).filter { $0.result.outcome.undeterminedBecause == nil }
-    let determined = Set(paths.map(\.row.path.id))
-    let maker = try MutantMaker(
-      kernel, program, analysis, records: paths.map(\.record), watched: runner.watched(paths))
-    let (possible, words) = maker.made()
+    let analysis = try StaticAnalysis(subject.kernel, modules: subject.modules)
+    let program = try BootProgram(subject.kernel, analysis)
+    let runner = MutantRunner(
+      program: program, policy: policy, jobs: jobs, runsEveryPath: runsEveryPath)
+    let matrix = try stating(program)
+    let all = runner.originals(matrix.rows)
+    let paths = all.compactMap(\.self).filter { $0.result.outcome.undeterminedBecause == nil }
+    let leading = MutantRunner.leading(paths)
+    var decided = program.decidedBits
+    for variable in analysis.functions.functions.flatMap(\.variables) {
+      decided[variable.address] = 0xFF
+    }
+    let code = try DecisionCode(runner.steps(paths, leading), program, decided: decided) { shown in
+      runner.dependence(of: leading.map { paths[$0] }, on: shown)
+    }
+    let possible = try MutantMaker(code, program, analysis, paths.map(\.record)).made()
     let mutants = chosen(possible)
+    let determined = Set(paths.map(\.row.path.id))
     var report = MutationReport(
-      tool: tool, image: subject.path, kernel: kernel.identity.release, possible: possible.count,
+      tool: tool, image: subject.path, kernel: subject.kernel.identity.release,
+      contract: matrix.contract?.id, possible: possible.count,
       mutants: mutants.map { MutantResult(mutant: $0.mutant, status: .notRun) },
       paths: paths.count,
       undeterminedPaths: matrix.rows.map(\.path.id).filter { !determined.contains($0) },
-      isScored: isScored, smallestPathSet: [])
+      isScored: isScored, runsEveryPath: runsEveryPath, smallestPathSet: [])
     guard isScored else { return report }
-    let differences = runner.differences(mutants, paths)
-    report.mutants = zip(mutants, differences).map { mutant, found in
-      result(of: mutant, found, paths)
+    let first = runner.trials(mutants, paths, leading: leading)
+    let trials = runner.compared(first, mutants, paths)
+    report.mutants = zip(mutants, trials).map { mutant, trial in
+      result(of: mutant, trial, paths, code.choice, subject.kernel)
     }
-    explain(&report, mutants, paths, runner, words, kernel)
-    report.smallestPathSet = smallest(differences, paths)
+    report.smallestPathSet = smallest(trials, paths)
     return report
   }
 
+  /// The matrix, under the contract that the image was found to speak.
+  private func stating(_ program: BootProgram) throws -> Matrix {
+    let found = discovery?.contract(of: program, matrix, jobs: jobs)
+    var stating = try found.map { try Matrix.standard(matrix.catalog, contract: $0) } ?? matrix
+    if matrix.isComplete { stating.add(EdgePaths(stating).rows) }
+    return stating
+  }
+
   /// The mutants that were asked for.
+  ///
+  /// With a limit: first those of the sequence, its sites and its counts, then the others, spread.
   private func chosen(_ mutants: [PreparedMutant]) -> [PreparedMutant] {
     let wanted = Set(only)
     let mutants = wanted.isEmpty ? mutants : mutants.filter { wanted.contains($0.mutant.id) }
     guard let limit, limit < mutants.count, limit >= 0 else { return mutants }
-    return (0..<limit).map { mutants[$0 * mutants.count / limit] }
-  }
-
-  private func result(
-    of mutant: PreparedMutant, _ found: [Int: Set<MutantResult.Difference>],
-    _ paths: [OriginalPath]
-  ) -> MutantResult {
-    let kinds = found.values.reduce(into: Set()) { $0.formUnion($1) }
-    let status: MutantResult.Status =
-      kinds.isEmpty ? .survived : kinds == [.undetermined] ? .broken : .killed
-    return MutantResult(
-      mutant: mutant.mutant, status: status,
-      killedBy: found.keys.sorted().map { paths[$0].row.path.id },
-      differences: MutantResult.Difference.allCases.filter(kinds.contains))
-  }
-
-  /// Finds reasons for those that survived.
-  private func explain(
-    _ report: inout MutationReport, _ mutants: [PreparedMutant], _ paths: [OriginalPath],
-    _ runner: MutantRunner, _ words: Set<UInt64>, _ kernel: KernelImage
-  ) {
-    let survivors = report.mutants.indices.filter { report.mutants[$0].status == .survived }
-    let remainders = runner.remainders(survivors.map { mutants[$0] }, paths)
-    for (index, remainder) in zip(survivors, remainders) {
-      report.mutants[index].reason = remainder.reason(words)
-      report.mutants[index].detail = remainder.detail(kernel)
+    let first = mutants.filter { $0.mutant.operator.isOfSequence }.prefix(limit)
+    let others = mutants.filter { !$0.mutant.operator.isOfSequence }
+    let rest = limit - first.count
+    let spread = (0..<min(rest, others.count)).map { others[$0 * others.count / rest] }
+    return (first + spread).sorted {
+      ($0.mutant.address, $0.mutant.id) < ($1.mutant.address, $1.mutant.id)
     }
   }
 
+  private func result(
+    of mutant: PreparedMutant, _ trial: MutantTrial, _ paths: [OriginalPath],
+    _ choice: [UInt64: UInt8], _ kernel: KernelImage
+  ) -> MutantResult {
+    let kinds = trial.kinds
+    var result = MutantResult(
+      mutant: mutant.mutant, status: trial.status,
+      killedBy: trial.differences.keys.sorted().map { paths[$0].row.path.id },
+      differences: MutantResult.Difference.allCases.filter(kinds.contains))
+    if result.status == .survived {
+      result.reason = trial.remainder.reason(choice)
+      result.detail = trial.remainder.detail(kernel)
+    }
+    return result
+  }
+
   private func smallest(
-    _ differences: [[Int: Set<MutantResult.Difference>]], _ paths: [OriginalPath]
+    _ trials: [MutantTrial], _ paths: [OriginalPath]
   ) -> [MutationReport.ChosenPath] {
     var noticed = [[Int]](repeating: [], count: paths.count)
-    for (mutant, found) in differences.enumerated() {
-      for path in found.keys { noticed[path].append(mutant) }
+    for (mutant, trial) in trials.enumerated() {
+      for path in trial.differences.keys { noticed[path].append(mutant) }
     }
     return PathCover(noticed).chosen.map {
       MutationReport.ChosenPath(path: paths[$0.index].row.path.id, adds: $0.adds)
@@ -123,58 +148,12 @@ public struct Mutation: Sendable {
   }
 }
 
-/// An image to make mutants of, with the modules that belong to it.
-public struct MutationSubject: Sendable {
-  /// As it was given.
-  public var path: String
-  public var kernel: KernelImage
-  public var modules: [KernelModule]
-
-  public init(path: String, kernel: KernelImage, modules: [KernelModule] = []) {
-    self.path = path
-    self.kernel = kernel
-    self.modules = modules
-  }
-
-  /// Opens an artefact, with modules and a System.map that were given beside it.
-  ///
-  /// Errors: those of `KernelImage` and `KernelModule`, and why the artefact could not be opened.
-  public init(
-    _ artefact: Artefact, modules: [Artefact.Member] = [], systemMap: Artefact.Member? = nil
-  ) throws(ImageError) {
-    if let failure = artefact.failure { throw failure }
-    path = artefact.path
-    kernel = try KernelImage(artefact, systemMap: systemMap)
-    self.modules = []
-    for member in artefact.modules + modules { self.modules.append(try KernelModule(member)) }
-  }
-}
-
-extension MutantRemainder {
-  /// Why nobody can notice it; nil if that is not known.
-  func reason(_ read: Set<UInt64>) -> MutantResult.Reason? {
-    guard isReached else { return .notReached }
-    guard !changesHardware else { return nil }
-    if words.isEmpty { return changesLog ? .elsewhere : .sameState }
-    return words.isDisjoint(with: read) ? .elsewhere : nil
-  }
-
-  /// What it changes, for people; nil if that is nothing.
-  func detail(_ kernel: KernelImage) -> String? {
-    var names: [String] = []
-    for word in words.sorted() {
-      let name = kernel.symbols.nearest(to: word)?.name ?? hexadecimal(word)
-      if !names.contains(name) { names.append(name) }
+extension Mutant.Operator {
+  /// Whether it changes the sequence or a site, and not how it is chosen.
+  fileprivate var isOfSequence: Bool {
+    switch self {
+    case .countChanged, .entryRemoved, .featureChanged, .entryNegated, .fenceRemoved: true
+    default: false
     }
-    let shown = 6
-    var parts: [String] = []
-    if !names.isEmpty {
-      parts.append(
-        names.prefix(shown).joined(separator: ", ")
-          + (names.count > shown ? " and \(names.count - shown) more" : ""))
-    }
-    if changesHardware { parts.append("MSR writes or static calls") }
-    if changesLog { parts.append("lines of the log") }
-    return parts.isEmpty ? nil : parts.joined(separator: "; ")
   }
 }

@@ -17,7 +17,8 @@ public struct MutantResult: Sendable, Hashable, Codable {
     case notReached = "not-reached"
     /// It is run, and leaves memory, registers of the processor and log as the right build does.
     case sameState = "same-state"
-    /// It leaves other memory behind, none of which the choice is read from.
+    /// It leaves other memory or log lines behind, but nothing that the choice is read from: not
+    /// the features, not the counts, not what the function behind the sysfs line reads, not an MSR.
     case elsewhere
   }
 
@@ -34,7 +35,7 @@ public struct MutantResult: Sendable, Hashable, Codable {
   @OrNull public var reason: Reason?
   /// What the reason rests on, for people: what else it changes.
   @OrNull public var detail: String?
-  /// The ids of the paths that show a difference, in the order of the matrix.
+  /// The ids of the paths that were seen to show a difference, in the order of the matrix.
   public var killedBy: [String]
   /// How it shows on them.
   public var differences: [Difference]
@@ -73,6 +74,9 @@ public struct MutationReport: Sendable, Hashable, Codable {
   /// As it was given.
   public var image: String
   @OrNull public var kernel: String?
+  /// The id of the contract by which hypervisors state something on the boot paths: that of the
+  /// image itself, where one was found ("discovered" if no known one has its bits).
+  @OrNull public var contract: String?
   /// How many wrong builds the operators make of the image; `mutants` may hold fewer.
   public var possible: Int
   public var mutants: [MutantResult] {
@@ -86,6 +90,9 @@ public struct MutationReport: Sendable, Hashable, Codable {
   public var undeterminedPaths: [String]
   /// Whether mutants were run.
   public var isScored: Bool
+  /// Whether each mutant was run on every path that runs what it changes. If not, then until one
+  /// path killed it, and on those that were the first to kill another one.
+  public var runsEveryPath: Bool
   /// The fewest paths found that notice every mutant that any path notices, the most useful first.
   public var smallestPathSet: [ChosenPath]
 
@@ -101,8 +108,9 @@ public struct MutationReport: Sendable, Hashable, Codable {
   }
 
   public init(
-    tool: Report.Tool, image: String, kernel: String?, possible: Int, mutants: [MutantResult],
-    paths: Int, undeterminedPaths: [String], isScored: Bool, smallestPathSet: [ChosenPath]
+    tool: Report.Tool, image: String, kernel: String?, contract: String?, possible: Int,
+    mutants: [MutantResult], paths: Int, undeterminedPaths: [String], isScored: Bool,
+    runsEveryPath: Bool, smallestPathSet: [ChosenPath]
   ) {
     self.tool = tool
     self.image = image
@@ -111,16 +119,19 @@ public struct MutationReport: Sendable, Hashable, Codable {
     self.paths = paths
     self.undeterminedPaths = undeterminedPaths
     self.isScored = isScored
+    self.runsEveryPath = runsEveryPath
     self.smallestPathSet = smallestPathSet
     self.kernel = kernel
+    self.contract = contract
     score = Self.score(mutants)
   }
 
   private enum CodingKeys: String, CodingKey {
     case formatVersion = "format_version"
-    case tool, image, kernel, possible, mutants, paths, score
+    case tool, image, kernel, contract, possible, mutants, paths, score
     case undeterminedPaths = "undetermined_paths"
     case isScored = "scored"
+    case runsEveryPath = "every_path"
     case smallestPathSet = "smallest_path_set"
   }
 

@@ -20,8 +20,11 @@ public struct MutationText: Sendable {
     let name = report.kernel.map { "\(report.image) (\($0))" } ?? report.image
     let taken =
       report.mutants.count == report.possible
-      ? "\(report.possible) mutants" : "\(report.mutants.count) of \(report.possible) mutants"
-    return "\(name): \(taken)" + (report.isScored ? ", \(report.paths) boot paths" : "")
+      ? "\(report.possible) mutants"
+      : "\(report.mutants.count) of \(report.possible) mutants (--limit 0 takes all)"
+    guard report.isScored else { return "\(name): \(taken)" }
+    let contract = report.contract.map { ", contract \($0)" } ?? ""
+    return "\(name): \(taken), \(report.paths) boot paths\(contract)"
   }
 
   private func score(_ report: MutationReport) -> [String] {
@@ -88,7 +91,7 @@ public struct MutationText: Sendable {
     switch reason {
     case .notReached: "no boot path of the matrix runs it"
     case .sameState: "every boot path ends in the same state"
-    case .elsewhere: "it changes only what the choice is not read from"
+    case .elsewhere: "on every boot path it changes only what the choice is not read from"
     }
   }
 
