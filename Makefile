@@ -6,6 +6,10 @@ PREFIX ?= /usr/local
 IMAGE ?=
 # make test-real SUITES='trixie sid'   takes the kernels of these suites alone
 export SUITES
+# make test-kernel SERIES=linux-7  takes another folder of patches/
+SERIES ?= linux-6.12
+# make test-kernel BOOTS=1         boots it under QEMU as well
+BOOTS ?=
 # make test FILTER=Kallsyms        runs the tests whose names match
 FILTER ?=
 
@@ -18,7 +22,7 @@ samples = if [ -f vmlinux-samples/Makefile ]; then $(MAKE) --no-print-directory 
 
 # Two builds at once take twice the memory and no less time.
 .NOTPARALLEL:
-.PHONY: help run build test test-real bench lint install clean clean-cache setup
+.PHONY: help run build test test-real test-kernel bench lint install dist doc clean clean-cache setup
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +46,9 @@ test-real: ## slow, 15 GB kept: the kernels of vmlinux-samples/distributions.jso
 	@kernels="$${BHBCHECK_KERNELS-$$(scripts/test-kernels --all)}"; \
 	BHBCHECK_REAL=1 BHBCHECK_KERNELS="$$kernels" $(SWIFT) test --disable-xctest --filter RealKernel
 
+test-kernel: build ## build our series for Linux (patches/) and inspect the result: 10 CPU minutes at first
+	@scripts/test-kernel $(if $(BOOTS),--boots) $(SERIES)
+
 bench: build ## speed and memory, held against the plain decompressor (BENCH_DBG, BENCH_STRICT: bench/run)
 	@scripts/setup bench
 	@bench/run $(binary)
@@ -49,23 +56,24 @@ bench: build ## speed and memory, held against the plain decompressor (BENCH_DBG
 lint: setup ## formatting rules of Swift, shellcheck of the scripts where it is installed
 	$(SWIFT) format lint -s -r -p Sources Tests Package.swift
 	@if command -v shellcheck >/dev/null; then \
-	  shellcheck -x .ci/run bench/run scripts/fetch-kernel scripts/run scripts/setup scripts/test-kernels; \
+	  shellcheck -x .ci/run bench/run scripts/fetch-kernel scripts/run scripts/setup scripts/test-kernel \
+	    scripts/test-kernels scripts/dist scripts/doc scripts/manual scripts/try-dist; \
 	fi
 
 # Linked statically against Swift's libraries, so that the toolchain may go or be updated afterwards.
-install: setup ## the command and its completions under PREFIX (/usr/local)
+install: setup ## the command, its manual and completions under PREFIX (/usr/local)
 	$(SWIFT) build -c release --product bhbcheck --static-swift-stdlib
 	install -D -m 755 $(binary) '$(DESTDIR)$(PREFIX)/bin/bhbcheck'
-	install -d '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' \
-	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions' '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d'
-	$(binary) --generate-completion-script bash \
-	  >'$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bhbcheck'
-	$(binary) --generate-completion-script zsh >'$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bhbcheck'
-	$(binary) --generate-completion-script fish \
-	  >'$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/bhbcheck.fish'
+	@scripts/manual $(binary) '$(DESTDIR)$(PREFIX)/share'
+
+dist: setup ## a tarball for machines without Swift, under dist/ (scripts/try-dist tries it)
+	@scripts/dist
+
+doc: ## the libraries' documentation from their comments, under .build/doc, by DocC
+	@scripts/doc
 
 clean: ## the build's products
-	rm -rf .build
+	rm -rf .build dist
 	@if [ -f vmlinux-samples/Makefile ]; then $(MAKE) --no-print-directory -C vmlinux-samples clean; fi
 
 clean-cache: ## the fetched kernels

@@ -30,6 +30,8 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/stencilproject/Stencil", from: "0.15.1"),
   ],
   targets: [
     system("CElf", pkgConfig: "libelf", apt: "libelf-dev"),
@@ -38,17 +40,30 @@ let package = Package(
     system("CBpf", pkgConfig: "libbpf", apt: "libbpf-dev"),
     system("CCapstone", pkgConfig: "capstone", apt: "libcapstone-dev"),
     system("CUnicorn", pkgConfig: "unicorn", apt: "libunicorn-dev"),
+    system("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
     .systemLibrary(name: "CLinux"),
     .executableTarget(
       name: "bhbcheck",
       dependencies: [
-        "Inspection", "Reports", "Settings", "BootMachine", "KernelImage", "Mitigation",
+        "Audit", "PatchTests", "RealBoots", "Inspection", "Reports", "Settings", "BootMachine",
+        "KernelImage", "Mitigation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .testTarget(name: "bhbcheckTests", dependencies: ["bhbcheck"], swiftSettings: settings),
   ]
+    + library(
+      "PatchTests",
+      [
+        "Inspection", "BootMachine", "KernelImage", "Mitigation",
+        .product(name: "Stencil", package: "Stencil"),
+      ],
+      resources: [.embedInCode("Templates")])
+    + library("RealBoots", ["Mitigation"])
     + library("Settings", ["Mitigation", .product(name: "Yams", package: "Yams")])
-    + library("Reports", ["Mitigation"])
+    + library("Reports", ["Mitigation"], resources: [.embedInCode("HTML/Page")])
+    + library(
+      "Audit",
+      ["Inspection", "KernelImage", "Mitigation", .product(name: "GRDB", package: "GRDB.swift")])
     + library(
       "Inspection", ["BootMachine", "Alternatives", "KernelImage", "Mitigation"],
       resources: [
@@ -59,7 +74,7 @@ let package = Package(
       "BootMachine", ["Alternatives", "KernelImage", "Mitigation", "CUnicorn", "CLinux"],
       resources: [.embedInCode("Data")])
     + library("Alternatives", ["KernelImage", "Mitigation", "CCapstone"])
-    + library("KernelImage", ["CElf", "CArchive", "CLzo", "CBpf"])
+    + library("KernelImage", ["CElf", "CArchive", "CLzo", "CBpf", "CCrypto"])
     + library("Mitigation", resources: [.embedInCode("Data")]),
   swiftLanguageModes: [.v6]
 )

@@ -1,4 +1,5 @@
 public import ArgumentParser
+public import Audit
 public import BootMachine
 public import Inspection
 public import Mitigation
@@ -8,6 +9,11 @@ public import Mitigation
 extension Severity: ExpressibleByArgument {}
 extension Statement: ExpressibleByArgument {}
 extension Sample: ExpressibleByArgument {}
+extension AuditSummary.Grouping: ExpressibleByArgument {}
+
+extension Shard: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
+}
 
 extension GateCondition: ExpressibleByArgument {
   public init?(argument: String) { self.init(argument) }

@@ -17,7 +17,10 @@ struct BHBCheck: ParsableCommand {
       input that cannot be read; 69 a tool that is missing; 70 a fault of bhbcheck.
       """,
     version: tool.version,
-    subcommands: [Inspect.self, Paths.self, DiffCommand.self, GateCommand.self, Mutate.self])
+    subcommands: [
+      Inspect.self, Paths.self, DiffCommand.self, GateCommand.self, Generate.self,
+      BootCommand.self, Mutate.self, AuditCommand.self,
+    ])
 
   static let tool = Report.Tool(name: "bhbcheck", version: "0.1.0")
 

@@ -25,24 +25,37 @@ struct DiffCommand: ParsableCommand {
 
   @OptionGroup var judging: JudgingOptions
 
-  @Option(help: "How to write the comparison: text or json.")
-  var format: OutputFormat = .text
+  @Option(help: "How to write the comparison: text, json or html (one page, for people).")
+  var format: DiffFormat = .text
 
   @Option(help: "The lowest severity of a new finding that makes the exit status 1.")
   var failOn: Severity = .warning
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Flip the bits that a hypervisor answers, to find those that the images listen to.")
+  var discover = true
+
   @Option(name: .shortAndLong, help: "How many threads run boot paths.")
   var jobs = 1
 
+  @OptionGroup var chatter: Chatter
+
   func run() throws {
-    let inspector = try Output.usable {
-      let catalog = try MatrixCatalog.standard()
-      return Inspector(
+    let (inspector, head) = try Output.usable {
+      let catalog = try judging.data.catalog()
+      let discovery = discover ? Discovery(catalog, asked: try judging.contract(of: catalog)) : nil
+      let inspector = Inspector(
         matrix: try judging.matrix(catalog), runner: PathRunner(jobs: jobs),
-        policy: try judging.policy(of: catalog))
+        policy: try judging.policy(of: catalog), discovery: discovery)
+      return (inspector, try judging.head(catalog, discovery: discovery))
     }
-    let earlier = ComparedImage(before, by: inspector, head: judging.head)
-    let later = ComparedImage(after, by: inspector, head: judging.head)
+    let earlier = chatter.watch("inspecting \(before)") {
+      ComparedImage(before, by: inspector, head: head)
+    }
+    let later = chatter.watch("inspecting \(after)") {
+      ComparedImage(after, by: inspector, head: head)
+    }
     let isReadable = earlier.image.error == nil && later.image.error == nil
     let report = ComparisonReport(
       tool: BHBCheck.tool, before: earlier.side, after: later.side,
@@ -50,8 +63,10 @@ struct DiffCommand: ParsableCommand {
       failOn: failOn)
     switch format {
     case .json: try Output.write(try JSONDiff.render(report))
+    case .html: try Output.write(try HTMLDiff.render(report))
     case .text:
-      try Output.write(DiffReport(colour: Output.usesColour, width: Output.width).render(report))
+      let text = DiffReport(colour: Output.usesColour, width: Output.width).render(report)
+      try Output.write(chatter.quiet ? String(text.prefix { $0 != "\n" }) + "\n" : text)
     }
     for side in [earlier, later] { Output.complain(about: side.image, given: side.path) }
     throw ExitCode(ExitStatus.of(report, before: earlier.image, after: later.image))

@@ -56,8 +56,12 @@ struct GateCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The settings file, in place of the one found.", valueName: "file"))
   var settings: String?
 
-  @Option(help: "How to write the result: text (one line) or json (the report, with `gate`).")
-  var format: OutputFormat = .text
+  @OptionGroup var written: ReportOptions
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Flip the bits that a hypervisor answers, to find those that the image listens to.")
+  var discover = true
 
   @Option(name: .shortAndLong, help: "How many threads run boot paths.")
   var jobs = 1
@@ -73,18 +77,25 @@ struct GateCommand: ParsableCommand {
 
   mutating func run() throws {
     try takeSettings()
-    let inspector = try Output.usable {
-      let catalog = try MatrixCatalog.standard()
-      return try image.images.inspector(
-        matrix: try judging.matrix(catalog), runner: PathRunner(jobs: jobs),
-        policy: try judging.policy(of: catalog))
+    let (inspector, head) = try Output.usable {
+      let catalog = try judging.data.catalog()
+      let discovery = discover ? Discovery(catalog, asked: try judging.contract(of: catalog)) : nil
+      let inspector = try image.images.inspector(
+        matrix: try judging.matrix(catalog),
+        runner: PathRunner(jobs: jobs, wantsTrace: written.needsTraces),
+        policy: try judging.policy(of: catalog), discovery: discovery)
+      return (inspector, try judging.head(catalog, discovery: discovery))
     }
-    var given = ComparedImage(image.images, by: inspector, head: judging.head)
+    var given = written.chatter.watch("inspecting \(image.images.words)") {
+      ComparedImage(image.images, by: inspector, head: head)
+    }
     let gate = Gate(failOn: failOn, allowed: Set(allow), conditions: require)
     let result: GateResult
     var held: ComparedImage?
     if let baseline {
-      var good = ComparedImage(baseline, by: inspector, head: judging.head)
+      var good = written.chatter.watch("inspecting \(baseline)") {
+        ComparedImage(baseline, by: inspector, head: head)
+      }
       if good.image.error == nil, given.image.error == nil,
         let reason = Gate.unfitness(of: good.report, for: given.report)
       {
@@ -97,10 +108,8 @@ struct GateCommand: ParsableCommand {
     }
     given.report.images = [given.image]
     given.report.gate = result
-    switch format {
-    case .json: try Output.write(try JSONReport.render(given.report))
-    case .text:
-      try Output.write(GateReport(colour: Output.usesColour).render(result, of: given.path))
+    try written.write(given.report, failOn: failOn ?? .error) { _ in
+      GateReport(colour: Output.usesColour).render(result, of: given.path)
     }
     Output.complain(about: given.image, given: given.path)
     if let held { Output.complain(about: held.image, given: held.path) }

@@ -48,6 +48,12 @@ struct ImageInput: ParsableArguments {
   @Option(help: ArgumentHelp("A small image that is built in: \(Sample.names).", valueName: "name"))
   var sample: [Sample] = []
 
+  /// What was given, for a line about it.
+  var words: String {
+    let names = sample.map { "the sample \($0.rawValue)" } + images
+    return names.isEmpty ? "the running kernel" : names.joined(separator: ", ")
+  }
+
   /// Opens everything; what fails is an artefact with its failure.
   func artefacts() -> [Artefact] {
     var artefacts = sample.map(\.artefact)

@@ -24,33 +24,38 @@ struct Inspect: ParsableCommand {
 
   @Flag(
     help: """
-      Search every register that guests read for bits that the build listens to, not only those of \
-      a contract's hypervisor: minutes on a real kernel.
+      Flip every bit that guests read one by one, and on every kind of path; by default that is \
+      done where a contract's hypervisor speaks, and elsewhere bits are flipped in groups first.
       """)
   var thorough = false
+
+  @Flag(help: "Add the SHA-256 of each vmlinux, as it is when every layer around it is taken off.")
+  var hash = false
 
   @Option(name: .shortAndLong, help: "How many threads run boot paths.")
   var jobs = 1
 
   func run() throws {
-    let (inspector, contracts) = try Output.usable {
-      let catalog = try MatrixCatalog.standard()
+    var (inspector, report) = try Output.usable {
+      let catalog = try judging.data.catalog()
       var discovery =
         discover && !isStatic
         ? Discovery(catalog, asked: try judging.contract(of: catalog)) : nil
       discovery?.isThorough = thorough
       let inspector = try input.inspector(
-        matrix: isStatic ? nil : try judging.matrix(catalog), runner: PathRunner(jobs: jobs),
+        matrix: isStatic ? nil : try judging.matrix(catalog),
+        runner: PathRunner(jobs: jobs, wantsTrace: output.written.needsTraces),
         policy: try judging.policy(of: catalog), discovery: discovery)
-      return (inspector, discovery?.contracts.map(\.id) ?? [])
+      return (inspector, try judging.head(catalog, discovery: discovery))
     }
-    let report = Report(
-      tool: BHBCheck.tool, policy: isStatic ? nil : judging.policyID, contracts: contracts,
-      images: input.artefacts().map(inspector.report))
-    switch output.format {
-    case .json: try Output.write(try JSONReport.render(report))
-    case .text:
-      try Output.write(TextReport(colour: Output.usesColour, width: Output.width).render(report))
+    if isStatic { report.policy = nil }
+    inspector.hashes = hash
+    let artefacts = output.chatter.watch("opening \(input.words)") { input.artefacts() }
+    report.images = output.report(on: artefacts, by: inspector)
+    try output.written.write(report, failOn: output.failOn) { report in
+      TextReport(
+        colour: Output.usesColour, width: Output.width, isBrief: output.chatter.quiet
+      ).render(report)
     }
     Output.complain(about: report)
     throw ExitCode(ExitStatus.of(report, failOn: output.failOn))

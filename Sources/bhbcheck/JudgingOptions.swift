@@ -15,11 +15,17 @@ struct JudgingOptions: ParsableArguments {
       "How a hypervisor conveys its statement; by default the first contract.", valueName: "id"))
   var contract: String?
 
+  @OptionGroup var data: DataOptions
+
   /// The id of the policy that applies.
   var policyID: String { policy ?? Policy.defaultID }
 
   /// A report without images that says by what they are judged.
-  var head: Report { Report(tool: BHBCheck.tool, policy: policyID, images: []) }
+  func head(_ catalog: MatrixCatalog, discovery: Discovery? = nil) throws -> Report {
+    Report(
+      tool: BHBCheck.tool, policy: policyID, contracts: discovery?.contracts.map(\.id) ?? [],
+      overrides: try catalog.reported, images: [])
+  }
 
   /// The policy that was asked for.
   func policy(of catalog: MatrixCatalog) throws -> Policy {

@@ -59,7 +59,7 @@ struct Mutate: ParsableCommand {
 
   func run() throws {
     let reports = try Output.usable {
-      let catalog = try MatrixCatalog.standard()
+      let catalog = try judging.data.catalog()
       let matrix = try judging.matrix(catalog)
       let policy = try judging.policy(of: catalog)
       let inspector = try image.images.inspector(

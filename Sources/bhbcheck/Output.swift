@@ -1,22 +1,38 @@
 import ArgumentParser
 import BootMachine
 import Foundation
+import Inspection
 import KernelImage
 import Mitigation
+import PatchTests
 import Reports
 
-/// How a report is written.
+/// How a report of mutants is written.
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
   case text, json
 }
 
 /// Options of every command that writes a report.
 struct OutputOptions: ParsableArguments {
-  @Option(help: "How to write the report: text or json.")
-  var format: OutputFormat = .text
+  @OptionGroup var written: ReportOptions
 
   @Option(help: "The lowest severity of a finding that makes the exit status 1.")
   var failOn: Severity = .error
+
+  var chatter: Chatter { written.chatter }
+
+  /// Inspects one image after the other.
+  func report(on artefacts: [Artefact], by inspector: Inspector) -> [ImageReport] {
+    artefacts.map { artefact in
+      chatter.watch("inspecting \(artefact.path)") {
+        inspector.report(on: artefact)
+      } describe: { image in
+        if let error = image.error { return "\(error.code.rawValue)" }
+        return "symbols from \(image.symbolsFrom?.rawValue ?? "nowhere"), "
+          + "\(image.paths.count) boot paths"
+      }
+    }
+  }
 }
 
 /// Standard output and standard error.
@@ -60,6 +76,11 @@ enum Output {
     try? FileHandle.standardError.write(contentsOf: Data("\(text)\n".utf8))
   }
 
+  /// How far a long run is, where somebody looks on: a terminal gets it, a file does not.
+  static func progress(_ line: String) {
+    if isatty(STDERR_FILENO) == 1 { complain(line) }
+  }
+
   /// Says on standard error what could not be inspected.
   static func complain(about report: Report) {
     for image in report.images { complain(about: image, given: image.path) }
@@ -82,8 +103,13 @@ enum Output {
     } catch let error as DumpError {
       complain(error.description)
       throw ExitCode(ExitStatus.dataError)
+    } catch let error as PatchError {
+      complain(error.description)
+      throw ExitCode(error.exitStatus)
     } catch let error as DataError {
-      throw ValidationError(error.message)
+      if error.kind == .unknownName { throw ValidationError(error.description) }
+      complain(error.description)
+      throw ExitCode(error.kind == .unreadable ? ExitStatus.noInput : ExitStatus.dataError)
     }
   }
 }

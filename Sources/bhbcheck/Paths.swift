@@ -36,31 +36,29 @@ struct Paths: ParsableCommand {
 
   func run() throws {
     let runner = PathRunner(
-      jobs: jobs, wantsTrace: explain, wantsVulnerabilities: vulnerabilities)
+      jobs: jobs, wantsTrace: explain || output.written.needsTraces,
+      wantsVulnerabilities: vulnerabilities)
     let report = try Output.usable {
-      let catalog = try MatrixCatalog.standard()
+      let catalog = try judging.data.catalog()
       let matrix = try rows.matrix(catalog, contract: try judging.contract(of: catalog))
       let input = image.images
       let inspector = try input.inspector(
         matrix: matrix, runner: runner, policy: try judging.policy(of: catalog))
       let clock = ContinuousClock()
       let start = clock.now
-      let report = Report(
-        tool: BHBCheck.tool, policy: judging.policyID,
-        images: input.artefacts().map(inspector.report))
+      var report = try judging.head(catalog)
+      report.images = output.report(on: input.artefacts(), by: inspector)
       if timing { Output.complain("\(matrix.rows.count) paths in \(clock.now - start)") }
       return report
     }
-    switch output.format {
-    case .json: try Output.write(try JSONReport.render(report))
-    case .text: try Output.write(text(report))
-    }
+    try output.written.write(report, failOn: output.failOn, wantsTraces: explain, text: text)
     Output.complain(about: report)
     throw ExitCode(ExitStatus.of(report, failOn: output.failOn))
   }
 
   private func text(_ report: Report) -> String {
     let writer = PathsReport(colour: Output.usesColour, width: Output.width)
+    if output.chatter.quiet { return writer.summaries(report) }
     return report.images.map { image in
       if explain {
         return image.paths.map { writer.explain($0, stubs: image.stubs) }.joined(separator: "\n")

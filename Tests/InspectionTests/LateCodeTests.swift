@@ -75,7 +75,7 @@ struct LateCodeTests {
     .enabled(if: BuiltSamples.areThere, "to build them: make -C vmlinux-samples"),
     arguments: [
       "short", "long-variables", "long-alternative", "nofence", "msr-contract", "two-bits",
-      "other-layout", "off-by-default", "exempt-ice-lake",
+      "other-layout", "two-alternatives", "off-by-default", "exempt-ice-lake",
     ])
   func right(_ name: String) throws {
     let report = try report(on: name)

@@ -130,6 +130,10 @@ import Testing
     #expect(
       Gate.unfitness(of: other, for: judged)
         == "expected verdicts by the policy default, found those by another")
+    var searched = judged
+    searched.contracts = ["kvm-hint"]
+    #expect(Gate.unfitness(of: judged, for: searched)?.contains("with discovery") == true)
+    #expect(Gate.unfitness(of: searched, for: judged)?.contains("--no-discover") == true)
     let unrun = Report(tool: tool, images: [image()])
     #expect(Gate.unfitness(of: unrun, for: judged)?.contains("--static") == true)
     #expect(Gate.unfitness(of: judged, for: unrun) == nil)

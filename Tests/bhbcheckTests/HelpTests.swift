@@ -3,7 +3,9 @@ import Testing
 
 /// What each command says of itself, held against Tests/Snapshots/Help.
 @Suite("Help") struct HelpTests {
-  @Test(arguments: ["bhbcheck", "inspect", "paths", "diff", "gate"])
+  @Test(arguments: [
+    "bhbcheck", "inspect", "paths", "diff", "gate", "generate", "boot", "mutate", "audit",
+  ])
   func isAsRecorded(command: String) throws {
     let arguments = command == "bhbcheck" ? ["--help"] : ["help", command]
     // Help is as wide as the terminal says.

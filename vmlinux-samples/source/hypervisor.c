@@ -34,6 +34,34 @@ static INIT_CODE void detect_kvm(void)
 	}
 }
 
+#if OTHER_LAYOUT
+/*
+ * As the kernel does it: ahead of all other boot code, and with a call of the TDX module. TDG.VP.INFO
+ * returns the attributes in RDX; bit 28 is SEPT_VE_DISABLE, without which the kernel gives up.
+ */
+INIT_CODE void tdx_early_init(void)
+{
+	u64 status = 1, width = 0, attributes = 0;
+	u32 output[4];
+
+	read_cpuid(0, 0, output);
+	if (output[0] < 0x21)
+		return;
+	read_cpuid(0x21, 0, output);
+	if (output[1] != 0x65746e49 || output[3] != 0x5844546c || output[2] != 0x20202020)
+		return;
+	asm volatile(".byte 0x66, 0x0f, 0x01, 0xcc"
+		     : "+a"(status), "+c"(width), "+d"(attributes)
+		     :
+		     : "r8", "r9", "r10", "r11", "memory");
+	if (!status && width == 52 && attributes >> 28 & 1)
+		hypervisor.confidential = 1;
+}
+
+static INIT_CODE void detect_confidential(void)
+{
+}
+#else
 static INIT_CODE void detect_confidential(void)
 {
 	u32 output[4];
@@ -45,6 +73,7 @@ static INIT_CODE void detect_confidential(void)
 	if (output[1] == 0x65746e49 && output[3] == 0x5844546c && output[2] == 0x20202020)
 		hypervisor.confidential = 1;
 }
+#endif
 
 INIT_CODE void init_hypervisor_platform(void)
 {

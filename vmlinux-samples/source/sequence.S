@@ -20,16 +20,25 @@ FUNCTION SEQUENCE
 #elif SHAPE == SHAPE_ALTERNATIVE
 .Lcounts:
 	mov $OUTER, %ecx
+.Linner_count:
 	mov $INNER, %edx
 .Lcounts_end:
 	.pushsection .altinstr_replacement, "ax"
 .Llong_counts:
 	mov $LONG_OUTER, %ecx
+.Llong_inner_count:
 	mov $LONG_INNER, %edx
 .Llong_counts_end:
 	.popsection
+#if TWO_ALTERNATIVES
+	ALTERNATIVE_ENTRY .Lcounts, .Llong_counts, FEATURE_CLEAR_BHB_LONG, \
+		(.Linner_count-.Lcounts), (.Llong_inner_count-.Llong_counts)
+	ALTERNATIVE_ENTRY .Linner_count, .Llong_inner_count, FEATURE_CLEAR_BHB_LONG, \
+		(.Lcounts_end-.Linner_count), (.Llong_counts_end-.Llong_inner_count)
+#else
 	ALTERNATIVE_ENTRY .Lcounts, .Llong_counts, FEATURE_CLEAR_BHB_LONG, \
 		(.Lcounts_end-.Lcounts), (.Llong_counts_end-.Llong_counts)
+#endif
 #endif
 	call .Lround
 	jmp .Ldone

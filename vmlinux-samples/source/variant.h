@@ -13,6 +13,11 @@
 #define SHAPE SHAPE_IMMEDIATE
 #endif
 
+/* TWO_ALTERNATIVES: SHAPE_ALTERNATIVE has an entry for each count, both of one feature. */
+#ifndef TWO_ALTERNATIVES
+#define TWO_ALTERNATIVES 0
+#endif
+
 /* The counts in the code, or before anything chose other ones. */
 #ifndef OUTER
 #define OUTER 5
@@ -56,7 +61,10 @@
 #define SEQUENCE clear_bhb_loop_nofence
 #endif
 
-/* OTHER_LAYOUT: 12-byte alt_instr, x86_capability elsewhere, names of older kernels. */
+/*
+ * OTHER_LAYOUT: 12-byte alt_instr, x86_capability elsewhere, names of older kernels, and a
+ * tdx_early_init() ahead of the other boot code.
+ */
 #ifndef OTHER_LAYOUT
 #define OTHER_LAYOUT 0
 #endif

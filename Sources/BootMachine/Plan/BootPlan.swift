@@ -96,6 +96,11 @@ struct BootPlan: Sendable {
     in kernel: KernelImage, narrowed: inout [String]
   ) throws(MachineError) -> [Call] {
     var chain: [Call] = []
+    // x86_64_start_kernel() calls it ahead of start_kernel(): it sets what cc_platform_has() says.
+    // Kernels that cannot be a TDX guest do not have it.
+    if let address = kernel.symbols.address(of: "tdx_early_init") {
+      chain.append(Call(name: "tdx_early_init", address: address))
+    }
     // Smaller functions (identify_boot_cpu, bhi_select_mitigation) are inlined in many builds.
     for name in ["early_cpu_init", "parse_early_param", "init_hypervisor_platform"] {
       if let address = kernel.symbols.address(of: name) {

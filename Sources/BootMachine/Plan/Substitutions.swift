@@ -19,6 +19,7 @@ struct Substitutions: Sendable, Decodable {
     var reason: String
     /// Results that the instruction leaves behind, if any.
     var rax: Address?
+    var rcx: Address?
     var rdx: Address?
   }
 

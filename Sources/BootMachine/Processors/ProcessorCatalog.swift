@@ -3,16 +3,27 @@ import Mitigation
 
 /// Why a data file of the project or of its user cannot be used.
 public struct DataError: Error, Sendable, Hashable, CustomStringConvertible {
+  public enum Kind: Sendable, Hashable {
+    /// The file cannot be read.
+    case unreadable
+    /// What the file says cannot be understood, or contradicts itself.
+    case invalid
+    /// A name that was asked for stands in no file.
+    case unknownName
+  }
+
+  public var kind: Kind
   /// The file's name or path.
   public var file: String
   public var message: String
 
-  public init(file: String, message: String) {
+  public init(_ kind: Kind = .invalid, file: String, message: String) {
+    self.kind = kind
     self.file = file
     self.message = message
   }
 
-  public var description: String { "\(file): \(message)" }
+  public var description: String { kind == .unknownName ? message : "\(file): \(message)" }
 }
 
 /// The processors that are known by id, and what is known about models in general.

@@ -60,6 +60,7 @@ public struct BootMachine: ~Copyable {
         blocks: bootTrace, sequence: result.sequence, siteTexts: aftermath.sites.map { text($0) })
     }
     result.siteVariants = aftermath.sites.map(\.variant)
+    if request.wantsCode, failure == nil { result.code = patchedCode(aftermath.sites) }
     result.record = machine.state.record
     result.state = bootState
     return result
@@ -169,6 +170,22 @@ public struct BootMachine: ~Copyable {
         planned: planned, bytes: Array(bytes),
         target: functions.target(ofCode: bytes, at: planned.address, machine.state.decoder))
     }
+  }
+
+  /// The code of the sequence and of the sites that are in vmlinux itself.
+  private func patchedCode(_ sites: [PatchedSequenceSite]) -> [PatchedCode] {
+    let functions = program.sites.functions.functions.compactMap { function in
+      machine.memory.bytes(at: function.address, count: function.size).map {
+        PatchedCode(
+          name: function.symbol, isSite: false, address: function.address, bytes: Array($0))
+      }
+    }
+    return functions
+      + sites.filter { !$0.planned.isModule }.map { site in
+        PatchedCode(
+          name: site.planned.site.entryPoint?.rawValue ?? site.planned.symbol, isSite: true,
+          address: site.planned.address, bytes: site.bytes)
+      }
   }
 
   /// A patched site's code in words.

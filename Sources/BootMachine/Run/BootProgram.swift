@@ -56,6 +56,9 @@ public final class BootProgram: Sendable {
 
   var plan: BootPlan { image.plan }
 
+  /// Whether the kernel can enter through FRED.
+  public var knowsFRED: Bool { fredFeature != nil }
+
   /// The address of `boot_cpu_data.x86_capability`; nil if that is not known.
   public var capabilitiesAddress: UInt64? { capabilities?.address }
 

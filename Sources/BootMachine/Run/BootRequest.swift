@@ -22,6 +22,8 @@ public struct BootRequest: Sendable {
   public var blockLimit: Int?
   /// Whether the result is to hold what ran.
   public var wantsRecord: Bool
+  /// Whether the result is to hold the code of sequence and sites as the kernel patched it.
+  public var wantsCode = false
   /// Whether the result is to hold the state that boot code left.
   public var wantsState: Bool
 
@@ -62,6 +64,9 @@ public struct BootResult: Sendable, Hashable {
   public var record: PathRecord?
   /// What boot code left behind, if that was asked for.
   public var state: BootState?
+  /// The code of the sequence's functions and of the sites in vmlinux after the kernel patched it,
+  /// if that was asked for.
+  public var code: [PatchedCode] = []
 
   public init(
     outcome: Outcome, entryPoints: [EntryPoint: EntryPointOutcome], sequence: SequenceVariant?
@@ -70,4 +75,14 @@ public struct BootResult: Sendable, Hashable {
     self.entryPoints = entryPoints
     self.sequence = sequence
   }
+}
+
+/// Code of the image as the kernel's own patching left it.
+public struct PatchedCode: Sendable, Hashable {
+  /// The symbol, or the entry point of a site.
+  public var name: String
+  /// Whether it is a site, and not the sequence itself.
+  public var isSite: Bool
+  public var address: UInt64
+  public var bytes: [UInt8]
 }

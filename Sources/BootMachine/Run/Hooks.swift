@@ -223,6 +223,7 @@ extension MachineState {
       let bytes = known.bytes.bytes
       guard bytes.indices.allSatisfy({ byte($0) == bytes[$0] }) else { continue }
       if let value = known.rax { set(engine, UC_X86_REG_RAX, value.value) }
+      if let value = known.rcx { set(engine, UC_X86_REG_RCX, value.value) }
       if let value = known.rdx { set(engine, UC_X86_REG_RDX, value.value) }
       skipped.insert(index)
       return .next(length: bytes.count)

@@ -74,13 +74,8 @@ struct OutcomeReader {
 
   /// The log lines about this mitigation and what it depends on.
   private var relevantLog: [String] {
-    aftermath.log.filter { line in Self.subjects.contains { line.contains($0) } }
-      .map { String(decoding: $0, as: UTF8.self) }
+    aftermath.log.filter(LogSubjects.appear).map { String(decoding: $0, as: UTF8.self) }
   }
-
-  private static let subjects: [StaticString] = [
-    "Spectre V2", "BHI", "Hypervisor detected", "spectre_bhi",
-  ]
 
   var lines: [String] { aftermath.log.map { String(decoding: $0, as: UTF8.self) } }
 
@@ -231,6 +226,18 @@ extension SelectedSequence {
 extension EntryPoint {
   /// The ways in that a kernel with FRED does not use.
   static let replacedByFRED: [EntryPoint] = [.syscall64, .sysenterCompat, .syscallCompat, .int80]
+}
+
+/// What lines of the log are about this mitigation, or what it depends on.
+public enum LogSubjects {
+  private static let all: [StaticString] = [
+    "Spectre V2", "BHI", "Hypervisor detected", "spectre_bhi",
+  ]
+
+  static func appear(in line: [UInt8]) -> Bool { all.contains { line.contains($0) } }
+
+  /// Whether one of them appears in a line that a kernel printed.
+  public static func appear(in line: String) -> Bool { appear(in: Array(line.utf8)) }
 }
 
 extension [UInt8] {

@@ -68,21 +68,27 @@ public enum SequenceMeasurement {
     return choices
   }
 
-  /// The alternatives inside the function, each by itself.
+  /// The alternatives inside the function. All that hang on one feature are patched together.
   private static func replacements(
     in function: SequenceFunction, _ analysis: StaticAnalysis, _ kernel: KernelImage
   ) -> [Choice] {
-    function.alternatives.compactMap { entry in
+    var choices: [Choice] = []
+    for entry in function.alternatives {
       guard entry.replacementLength <= entry.originalLength,
         let bytes = kernel.bytes(at: entry.replacement, count: entry.replacementLength)
-      else { return nil }
+      else { continue }
       // What a replacement leaves of its site becomes NOPs (arch/x86/kernel/alternative.c).
       let padding = repeatElement(UInt8(0x90), count: entry.originalLength - bytes.count)
+      let patch = (address: entry.site, bytes: Array(bytes) + padding)
       let feature = analysis.features.reference(entry.feature, use: .inside)
-      return Choice(
-        patches: [(entry.site, Array(bytes) + padding)],
-        selectedBy: (entry.negated ? "not " : "") + feature.description)
+      let condition = (entry.negated ? "not " : "") + feature.description
+      if let same = choices.firstIndex(where: { $0.selectedBy == condition }) {
+        choices[same].patches.append(patch)
+      } else {
+        choices.append(Choice(patches: [patch], selectedBy: condition))
+      }
     }
+    return choices
   }
 
   /// Constants that code of the image stores into the count variables: one choice for each function

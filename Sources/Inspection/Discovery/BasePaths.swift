@@ -49,9 +49,8 @@ struct BasePaths {
     guard let hypervisor = row.environment.hypervisor,
       result.uses(.sequence) || result.uses(.hardware)
     else { return }
-    let registers = ReadRegister.all(in: result.reads, of: row.processor).filter {
-      scope.includes($0.register, of: row.processor)
-    }
+    let read = ReadRegister.all(in: result.reads, of: row.processor)
+    let registers = read.filter { scope.includes($0.register, of: row.processor) }
     let situation = Situation(
       hypervisor: hypervisor, outcome: result.entryPoints,
       registers: Set(registers.map(\.register).filter(\.isLeaf)))
@@ -66,11 +65,19 @@ struct BasePaths {
       let flip = Flipped(hypervisor: announces ? hypervisor : nil, register: read.register)
       return flipped.insert(flip).inserted
     }
-    guard !wanted.isEmpty else { return }
+    // Nobody states anything by the rest as far as is known. Each is searched where it is met first.
+    let grouped = read.filter { read in
+      guard result.uses(.sequence), !scope.includes(read.register, of: row.processor) else {
+        return false
+      }
+      let speaker = read.register.isLeaf ? hypervisor : nil
+      return flipped.insert(Flipped(hypervisor: speaker, register: read.register)).inserted
+    }
+    guard !wanted.isEmpty || !grouped.isEmpty else { return }
     paths.append(
       BasePath(
         row: row, commandLine: line.text(for: row.commandLine), result: result,
-        registers: wanted))
+        registers: wanted, grouped: grouped))
   }
 }
 

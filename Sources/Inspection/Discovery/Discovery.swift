@@ -4,8 +4,8 @@ import Mitigation
 
 /// Finds out which bits of a hypervisor a build listens to, without being told.
 ///
-/// Every bit of what guest paths read from a hypervisor is flipped, one at a time, and the path is
-/// run again.
+/// Every bit of what guest paths read from a hypervisor is flipped, and the path is run again: one
+/// at a time where a contract's hypervisor speaks, elsewhere in groups at first.
 public struct Discovery: Sendable {
   /// The contracts that bits are compared with.
   public var contracts: [Contract]
@@ -14,8 +14,8 @@ public struct Discovery: Sendable {
   /// The bits that mean something else.
   public var knownBits: [KnownBit]
 
-  /// Whether every register that guests read is searched, also those that no hypervisor of a
-  /// contract owns: minutes on a real kernel, instead of seconds.
+  /// Whether every register that guests read is searched bit by bit, also those that no hypervisor
+  /// of a contract owns: many seconds on a real kernel.
   public var isThorough = false
 
   public init(contracts: [Contract], knownBits: [KnownBit], asked: Contract? = nil) {
@@ -38,7 +38,7 @@ public struct Discovery: Sendable {
           }))
   }
 
-  /// Which registers are searched.
+  /// Which registers are searched bit by bit.
   struct Scope: Sendable {
     /// The hypervisors whose leaves are; nil: all, and all model-specific registers.
     var signatures: Set<String>?
@@ -67,9 +67,10 @@ public struct Discovery: Sendable {
   func search(
     _ rows: [Matrix.Row], _ results: [BootResult], of program: BootProgram, _ runner: PathRunner
   ) -> DiscoveryResult {
+    let scope = scope
     let bases = BasePaths(rows, results, of: program.kernel, scope: scope).paths
     var explored = runner.map(bases.count, of: program) { worker, index in
-      var exploration = Exploration(bases[index])
+      var exploration = Exploration(bases[index], scope: scope)
       exploration.run(&worker)
       return exploration
     }.compactMap(\.self)
@@ -83,7 +84,7 @@ public struct Discovery: Sendable {
       guard let base = bases.first(where: { $0.row.path.id == yielding[index].path }) else {
         return nil
       }
-      var exploration = Exploration(base)
+      var exploration = Exploration(base, scope: scope)
       exploration.contradict(yielding[index], &worker)
       return exploration
     }.compactMap { $0 ?? nil }

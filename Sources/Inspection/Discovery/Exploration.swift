@@ -7,8 +7,10 @@ struct BasePath: Sendable {
   /// The command line with what the image adds to it.
   var commandLine: String
   var result: BootResult
-  /// What is to be flipped on it.
+  /// What is to be flipped on it, one bit after the other.
   var registers: [ReadRegister]
+  /// What is to be flipped in groups of bits at first.
+  var grouped: [ReadRegister]
 
   var showsBHIControl: Bool { row.processor.showsBHIControl }
 
@@ -53,16 +55,66 @@ struct Exploration {
   static let depth = 3
 
   let base: BasePath
+  /// What is flipped bit by bit.
+  let scope: Discovery.Scope
   private(set) var observations: [Observation] = []
   /// Registers that were flipped already, or will be.
   private var known: Set<HypervisorRegister> = []
 
-  init(_ base: BasePath) { self.base = base }
+  init(_ base: BasePath, scope: Discovery.Scope) {
+    self.base = base
+    self.scope = scope
+  }
 
   /// Flips every bit of every register of the path.
   mutating func run(_ worker: inout PathWorker) {
     known = Set(ReadRegister.all(in: base.result.reads, of: base.row.processor).map(\.register))
     flip(base.registers, of: base.row.processor, from: base.result, route: [], &worker)
+    flip(
+      responding(base.grouped, base.row.processor, base.result, &worker),
+      of: base.row.processor, from: base.result, route: [], &worker)
+  }
+
+  /// Those of `registers` of which some group of bits changes the choice, or what is read.
+  private func responding(
+    _ registers: [ReadRegister], _ processor: Processor, _ result: BootResult,
+    _ worker: inout PathWorker
+  ) -> [ReadRegister] {
+    var found: [ReadRegister] = []
+    for read in registers where responds(read, processor, result, &worker) { found.append(read) }
+    return found
+  }
+
+  private func responds(
+    _ read: ReadRegister, _ processor: Processor, _ result: BootResult,
+    _ worker: inout PathWorker
+  ) -> Bool {
+    let (processor, parent) = existing(read, processor, result, &worker)
+    return BitGroups.masks(width: read.register.width).contains { mask in
+      let changed = processor.changing(read.register, to: (read.value ?? 0) ^ mask)
+      let result = worker.run(base.request(changed))
+      switch Effect(from: parent, to: result) {
+      case .nothing, .courseOnly: break
+      default: return true
+      }
+      return ReadRegister.all(in: result.reads, of: changed).contains {
+        !known.contains($0.register)
+      }
+    }
+  }
+
+  /// A processor that has the register, and its boot.
+  ///
+  /// That a register exists at all is not what one of its bits says.
+  private func existing(
+    _ read: ReadRegister, _ processor: Processor, _ result: BootResult, _ worker: inout PathWorker
+  ) -> (Processor, BootResult) {
+    guard case .msr(let index) = read.register, read.value == nil else {
+      return (processor, result)
+    }
+    var processor = processor
+    processor.msrs[index] = 0
+    return (processor, worker.run(base.request(processor)))
   }
 
   /// Sets the bits that are clear in the leaves of hypervisors and in `bit`'s own register, where
@@ -87,13 +139,7 @@ struct Exploration {
     route: [HypervisorBit], onlySetting: Bool = false, _ worker: inout PathWorker
   ) {
     for read in registers {
-      var processor = processor
-      var parent = parent
-      if case .msr(let index) = read.register, read.value == nil {
-        // That a register exists at all is not what one of its bits says.
-        processor.msrs[index] = 0
-        parent = worker.run(base.request(processor))
-      }
+      let (processor, parent) = existing(read, processor, parent, &worker)
       for number in 0..<read.register.width {
         let wasSet = (read.value ?? 0) >> UInt64(number) & 1 != 0
         if onlySetting, wasSet { continue }
@@ -105,7 +151,11 @@ struct Exploration {
         let opened = ReadRegister.all(in: result.reads, of: flipped).filter {
           known.insert($0.register).inserted
         }
-        flip(opened, of: flipped, from: result, route: route + [bit], &worker)
+        let single = opened.filter { scope.includes($0.register, of: flipped) }
+        let grouped = opened.filter { !scope.includes($0.register, of: flipped) }
+        flip(
+          single + responding(grouped, flipped, result, &worker), of: flipped, from: result,
+          route: route + [bit], &worker)
       }
     }
   }

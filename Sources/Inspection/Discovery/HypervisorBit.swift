@@ -77,15 +77,19 @@ extension Processor {
   func changing(
     _ bit: HypervisorBit, of value: UInt64?, to isSet: Bool
   ) -> Processor {
-    var changed = self
     let mask: UInt64 = 1 << UInt64(bit.bit)
-    let new = isSet ? (value ?? 0) | mask : (value ?? 0) & ~mask
-    switch bit.register {
+    return changing(bit.register, to: isSet ? (value ?? 0) | mask : (value ?? 0) & ~mask)
+  }
+
+  /// This processor with another value in `register`.
+  func changing(_ register: HypervisorRegister, to value: UInt64) -> Processor {
+    var changed = self
+    switch register {
     case .cpuid(let leaf, let register):
       var registers = cpuid.answer(leaf: leaf, subleaf: 0)
-      registers[register] = UInt32(truncatingIfNeeded: new)
+      registers[register] = UInt32(truncatingIfNeeded: value)
       changed.cpuid.set(leaf: leaf, registers: registers)
-    case .msr(let index): changed.msrs[index] = new
+    case .msr(let index): changed.msrs[index] = value
     }
     return changed
   }

@@ -30,11 +30,13 @@ struct DetectionFindings {
     // Where no guest runs a sequence, there is nothing that a bit could choose.
     guard detections.isEmpty, !silent.paths.isEmpty else { return [] }
     let flipped = bases.reduce(0) { $0 + $1.registers.reduce(0) { $0 + $1.register.width } }
+    let grouped = bases.reduce(0) { $0 + $1.grouped.reduce(0) { $0 + $1.register.width } }
+    let together = grouped == 0 ? "" : " one by one, and \(grouped) in groups,"
     return [
       Finding(
         .noDetection,
         "No bit of a hypervisor influences the choice between the short and the long sequence: "
-          + "\(flipped) bits were flipped on \(bases.count) paths of guests.",
+          + "\(flipped) bits were flipped\(together) on \(bases.count) paths of guests.",
         severity: silent.allLong ? .warning : nil, paths: silent.paths)
     ]
   }

@@ -12,6 +12,8 @@ public struct Inspector: Sendable {
   public var policy: Policy?
   /// How to look for the bits that the build listens to; nil: not at all.
   public var discovery: Discovery?
+  /// Whether reports hold the hash of the kernel: it takes longer than looking at it.
+  public var hashes = false
   /// Modules that were given beside the image.
   public var modules: [Artefact.Member]
   /// A System.map that was given beside the image.
@@ -50,6 +52,9 @@ public struct Inspector: Sendable {
     report.kernel = KernelIdentity(kernel)
     report.symbolsFrom = ImageReport.SymbolSource(rawValue: kernel.symbols.source.rawValue)
     report.notes = kernel.notes
+    if hashes, let member = artefact.kernel {
+      report.sha256 = try ContentHash.sha256(member.contents.bytes.raw)
+    }
     do {
       let analysis = try StaticAnalysis(kernel, modules: modules)
       try describe(analysis, kernel, &report)

@@ -1,5 +1,5 @@
-import BootMachine
-import Mitigation
+public import BootMachine
+public import Mitigation
 
 extension PathFacts {
   /// What is known of `row`, and what the kernel did with its registers on it.
@@ -41,5 +41,36 @@ extension Processor {
   /// VMX, CPUID.1:ECX[5], or SVM, CPUID.80000001H:ECX[2].
   fileprivate var showsVirtualization: Bool {
     (cpuid[1, 0]?.ecx ?? 0) >> 5 & 1 != 0 || (cpuid[0x8000_0001, 0]?.ecx ?? 0) >> 2 & 1 != 0
+  }
+}
+
+extension Policy {
+  /// What this policy requires of a row at some entry points, whatever the kernel does there.
+  public func requirements(
+    of row: Matrix.Row, at entryPoints: [EntryPoint]
+  ) -> [EntryPoint: Requirement] {
+    requirements(of: row, at: entryPoints, Outcome(sysfs: nil, evidence: Evidence()), [:])
+  }
+
+  /// What this policy requires of a row, given what the kernel did with its registers.
+  public func requirements(
+    of row: Matrix.Row, _ result: BootResult
+  ) -> [EntryPoint: Requirement] {
+    requirements(
+      of: row, at: Array(result.entryPoints.keys), result.outcome, result.entryPoints)
+  }
+
+  private func requirements(
+    of row: Matrix.Row, at entryPoints: [EntryPoint], _ outcome: Outcome,
+    _ outcomes: [EntryPoint: EntryPointOutcome]
+  ) -> [EntryPoint: Requirement] {
+    let facts = PathFacts(row, outcome)
+    var found: [EntryPoint: Requirement] = [:]
+    for entryPoint in entryPoints {
+      let unknown = EntryPointOutcome(mechanism: nil, sequence: nil)
+      found[entryPoint] =
+        self.row(for: facts, at: entryPoint, outcomes[entryPoint] ?? unknown)?.requires
+    }
+    return found
   }
 }

@@ -27,24 +27,33 @@ public struct DataFile: Sendable, Hashable {
   /// The data files in `directory`, in the order of their kinds; those that are not there are left
   /// out.
   ///
+  /// - Parameter name: what reports call the directory; by default as it is given.
   /// - Throws: if the directory or a file in it cannot be read. The error names the system's reason.
-  public static func files(in directory: String) throws(DataError) -> [DataFile] {
+  public static func files(
+    in directory: String, reportedAs name: String? = nil
+  ) throws(DataError) -> [DataFile] {
     let names: [String]
     do {
       names = try FileManager.default.contentsOfDirectory(atPath: directory)
     } catch {
-      throw DataError(file: directory, message: error.localizedDescription)
+      throw DataError(.unreadable, file: directory, message: error.localizedDescription)
     }
     var files: [DataFile] = []
     for kind in Kind.allCases where names.contains(kind.rawValue) {
-      let path = (directory.hasSuffix("/") ? directory : directory + "/") + kind.rawValue
+      let path = Self.path(of: kind, in: directory)
       do {
         let data = try Data(contentsOf: URL(fileURLWithPath: path))
-        files.append(DataFile(kind: kind, path: path, bytes: Array(data)))
+        files.append(
+          DataFile(kind: kind, path: Self.path(of: kind, in: name ?? directory), bytes: Array(data))
+        )
       } catch {
-        throw DataError(file: path, message: error.localizedDescription)
+        throw DataError(.unreadable, file: path, message: error.localizedDescription)
       }
     }
     return files
+  }
+
+  private static func path(of kind: Kind, in directory: String) -> String {
+    (directory.hasSuffix("/") ? directory : directory + "/") + kind.rawValue
   }
 }

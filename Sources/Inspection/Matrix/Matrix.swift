@@ -219,6 +219,6 @@ public struct Matrix: Sendable {
   }
 
   private func unknown(_ what: String, _ id: String) -> DataError {
-    DataError(file: "matrix", message: "no \(what) \(id)")
+    DataError(.unknownName, file: "matrix", message: "no \(what) \(id)")
   }
 }

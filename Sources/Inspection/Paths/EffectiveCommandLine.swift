@@ -51,6 +51,12 @@ struct EffectiveCommandLine: Sendable {
   /// COMMAND_LINE_SIZE (arch/x86/include/asm/setup.h).
   private static let capacity = 2048
 
+  /// What a boot loader passes: the image's own line, unless the user wrote another.
+  func passed(for line: CommandLine) -> String {
+    (line.isLiteral ? [line.line] : [artefact, line.line]).filter { !$0.isEmpty }
+      .joined(separator: " ")
+  }
+
   /// setup_arch() puts CONFIG_CMDLINE in front of what the boot loader passes, or in its place,
   /// and what its build made of the boot configuration in front of both, if all of it fits
   /// (arch/x86/kernel/setup.c).

@@ -115,3 +115,22 @@ public final class KernelImage: Sendable {
     tables.range(from: start, to: end, orSection: name)
   }
 }
+
+extension KernelImage {
+  /// Whether these bytes stand anywhere in the file.
+  public func contains(_ bytes: [UInt8]) -> Bool {
+    let contents = fileContents
+    guard let first = bytes.first, let base = contents.baseAddress else { return bytes.isEmpty }
+    var offset = 0
+    while offset + bytes.count <= contents.count {
+      guard let found = memchr(base + offset, Int32(first), contents.count - offset) else {
+        return false
+      }
+      offset = found - UnsafeMutableRawPointer(mutating: base)
+      guard offset + bytes.count <= contents.count else { return false }
+      if memcmp(base + offset, bytes, bytes.count) == 0 { return true }
+      offset += 1
+    }
+    return false
+  }
+}

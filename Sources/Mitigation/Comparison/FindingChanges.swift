@@ -103,7 +103,7 @@ extension Finding {
 
   /// What its message says is wrong, without what differs from build to build: addresses, offsets
   /// and counted things. Numbers that are part of a word stay: 4x5 rounds, feature 21*32+1, int80.
-  var subject: String {
+  public var subject: String {
     message.split(separator: " ").map { word -> String in
       let core = word.drop { $0 == "(" }
       if core.hasPrefix("0x") { return "#" }

@@ -61,6 +61,11 @@ public struct Gate: Sendable, Hashable {
       return "expected verdicts by the policy \(report.policy ?? "none"), found those by "
         + (baseline.policy ?? "none")
     }
+    // Without discovery a build has no finding about detection, however wrong it is.
+    if hasPaths(report), report.contracts.isEmpty != baseline.contracts.isEmpty {
+      return "expected a report \(report.contracts.isEmpty ? "without" : "with") discovery, found "
+        + "one \(report.contracts.isEmpty ? "with (see --no-discover)" : "without")"
+    }
     return nil
   }
 

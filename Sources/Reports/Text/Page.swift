@@ -139,6 +139,9 @@ func printable(_ text: String) -> String {
   return result
 }
 
+/// `text` on one line of a terminal, whatever is in it.
+public func printableLine(_ text: String) -> String { printable(text) }
+
 private func isControl(_ scalar: Unicode.Scalar) -> Bool {
   if scalar.value < 0x7f { return scalar.value < 0x20 }
   return switch scalar.properties.generalCategory {

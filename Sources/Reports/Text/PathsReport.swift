@@ -34,6 +34,15 @@ public struct PathsReport: Sendable {
     return page.text
   }
 
+  /// One line an image: `vmlinuz: inadequate on 2 of 9 boot paths`.
+  public func summaries(_ report: Report) -> String {
+    var page = Page(colour: colour, width: nil)
+    for image in report.images where image.error == nil {
+      page.line(Cell("\(image.path): ", .heading), Cell(image.paths.summary))
+    }
+    return page.text
+  }
+
   /// The lines of /sys/devices/system/cpu/vulnerabilities, sorted by file: `spectre_v2: Mitigation:
   /// …`. Empty if the boot machine did not ask for them.
   public func vulnerabilities(_ path: JudgedPath) -> String {

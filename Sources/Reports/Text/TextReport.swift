@@ -4,23 +4,26 @@ public import Mitigation
 public struct TextReport: Sendable {
   private let colour: Bool
   private let width: Int?
+  private let isBrief: Bool
 
   /// - Parameters:
   ///   - colour: whether the text may hold the escape sequences of ECMA-48.
   ///   - width: the columns of the terminal, at which sentences and the last columns of tables
   ///     are wrapped; nil for a file, where nothing is.
-  public init(colour: Bool = false, width: Int? = nil) {
+  ///   - isBrief: whether each image gets its first line alone.
+  public init(colour: Bool = false, width: Int? = nil, isBrief: Bool = false) {
     self.colour = colour
     self.width = width
+    self.isBrief = isBrief
   }
 
   /// The text for all images of `report`, an empty line between them; empty if there are none.
   public func render(_ report: Report) -> String {
     var page = Page(colour: colour, width: width)
     for (index, image) in report.images.enumerated() {
-      if index > 0 { page.blank() }
+      if index > 0, !isBrief { page.blank() }
       page.verdictLine(image)
-      guard image.error == nil else { continue }
+      guard image.error == nil, !isBrief else { continue }
       page.findings(image.findings)
       page.kernel(image)
       page.sequence(image.sequence)
@@ -29,7 +32,7 @@ public struct TextReport: Sendable {
       page.decisions(image.paths, policy: report.policy)
       page.notes(image)
     }
-    page.overrides(report.overrides)
+    if !isBrief { page.overrides(report.overrides) }
     return page.text
   }
 }

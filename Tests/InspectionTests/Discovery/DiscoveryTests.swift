@@ -41,6 +41,26 @@ struct DiscoveryTests {
   }
 
   @Test(
+    "a bit of a hypervisor that no contract names is found as well: groups of bits show it",
+    .enabled(if: BuiltSamples.areThere, "to build them: make -C vmlinux-samples"),
+    arguments: ["long-alternative", "two-bits"])
+  func withoutContracts(_ name: String) throws {
+    let sample = try #require(manifest.samples.first { $0.name == name })
+    let id = try #require(sample.expected.contract)
+    let contract = try #require(catalog.contract(id: id))
+    let inspector = Inspector(
+      matrix: try Matrix.standard(catalog, contract: contract),
+      discovery: Discovery(contracts: [], knownBits: []))
+    let artefact = try #require(
+      try Artefact.open(path: SampleManifest.folder.appending(path: sample.file).path()).first)
+    let bits = try #require(inspector.report(on: artefact).bits)
+    #expect(
+      Set(bits.map(\.bit))
+        == Set([contract.shortAdequate, contract.longRequired].compactMap(\.self)))
+    #expect(bits.allSatisfy { $0.contract == nil })
+  }
+
+  @Test(
     "the findings of each sample are those of the manifest, and its bits its contract's",
     .enabled(if: BuiltSamples.areThere, "to build them: make -C vmlinux-samples"),
     arguments: BuiltSamples.all.filter { $0.expected.paths != nil || $0.expected.contract != nil })
