@@ -10,13 +10,18 @@ struct BootCache: Sendable {
   /// Changes when what is written down of a boot, or how it is run, changes.
   private static let version = 1
 
-  /// - Parameter kernel: the bytes that are booted.
-  init(kernel: UnsafeRawBufferPointer, qemu: QEMU) {
+  /// Where boots are kept unless somebody says otherwise.
+  static var standardFolder: String {
     let environment = ProcessInfo.processInfo.environment
     let base =
       environment["XDG_CACHE_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
       ?? "\(environment["HOME"] ?? "/tmp")/.cache"
-    folder = "\(base)/bhbcheck/boots"
+    return "\(base)/bhbcheck/boots"
+  }
+
+  /// - Parameter kernel: the bytes that are booted.
+  init(kernel: UnsafeRawBufferPointer, qemu: QEMU, folder: String = standardFolder) {
+    self.folder = folder
     var subject = Fingerprint()
     subject.add(kernel)
     // Another QEMU may answer otherwise; its file tells without starting it.

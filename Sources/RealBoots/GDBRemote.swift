@@ -31,7 +31,9 @@ struct GDBRemote: ~Copyable {
   ) throws(RealBootError) -> GDBRemote {
     var socket = connect(path)
     while socket < 0 {
-      guard isAlive() else { throw RealBootError(.qemu, "QEMU ended before it opened its GDB stub") }
+      guard isAlive() else {
+        throw RealBootError(.qemu, "QEMU ended before it opened its GDB stub")
+      }
       guard ContinuousClock.now < deadline else {
         throw RealBootError(.timeOut, "QEMU opens no GDB stub")
       }

@@ -50,6 +50,11 @@ struct Generate: ParsableCommand {
     help: "Whether mutants of AFTER choose the boots; without them every test is booted.")
   var mutants = true
 
+  @Option(
+    help: ArgumentHelp(
+      "At most so many mutants, spread over all; 0: all.", valueName: "number"))
+  var limit = Mutation.usualLimit
+
   @OptionGroup var judging: JudgingOptions
 
   @Option(help: "How to write what --check finds: text, json or ktap.")
@@ -60,6 +65,7 @@ struct Generate: ParsableCommand {
 
   func validate() throws {
     if jobs < 1 { throw ValidationError("--jobs takes a number from 1 on") }
+    if limit < 0 { throw ValidationError("--limit takes a number from 0 on") }
     if check, after == nil { throw ValidationError("--check needs the build that --after names") }
   }
 
@@ -73,7 +79,7 @@ struct Generate: ParsableCommand {
       let catalog = try MatrixCatalog.standard()
       let planner = TestPlanner(
         tool: BHBCheck.tool, catalog: catalog, policy: try judging.policy(of: catalog), jobs: jobs,
-        before: try before.map(subject), after: try after.map(subject), usesMutants: mutants)
+        before: try before.map(subject), after: try after.map(subject), usesMutants: mutants, mutantLimit: limit == 0 ? nil : limit)
       let plan = try self.plan(series, planner)
       return check ? try planner.check(plan) : nil
     }

@@ -8,7 +8,8 @@ extension BootResult {
       sysfs: outcome.sysfs,
       entryPoints: entryPoints.mapValues(ExpectedOutcome.Entry.init),
       sequence: sequence.map(ExpectedOutcome.Run.init),
-      sites: siteVariants.map { $0.map(ExpectedOutcome.Run.init) }, features: outcome.evidence.features,
+      sites: siteVariants.map { $0.map(ExpectedOutcome.Run.init) },
+      features: outcome.evidence.features,
       affected: outcome.evidence.affected, specCtrl: outcome.evidence.specCtrl,
       log: outcome.evidence.log)
   }
@@ -116,7 +117,9 @@ extension BootObservation {
 
   var warnings: [String] {
     // The kernel's own reports begin so; mitigations also print lines with "WARNING" in them.
-    let marks = ["WARNING: ", "BUG: ", "kernel BUG at", "Oops", "general protection", "Kernel panic"]
+    let marks = [
+      "WARNING: ", "BUG: ", "kernel BUG at", "Oops", "general protection", "Kernel panic",
+    ]
     return log.filter { line in marks.contains(where: line.hasPrefix) }
   }
 

@@ -83,7 +83,8 @@ public final class RealBootSubject: Sendable {
     }
     let ranges = record.blocks.map(\.range)
     return BootTargets(
-      end: end, cpuid: places(of: Self.cpuid, in: ranges), rdmsr: places(of: Self.rdmsr, in: ranges),
+      end: end, cpuid: places(of: Self.cpuid, in: ranges),
+      rdmsr: places(of: Self.rdmsr, in: ranges),
       later: suites.flatMap { places(of: Self.cpuid, in: [$0]) + places(of: Self.rdmsr, in: [$0]) },
       memory: result.code.map { .init(address: $0.address, count: $0.bytes.count) })
   }

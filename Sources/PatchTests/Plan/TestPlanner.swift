@@ -14,13 +14,16 @@ public struct TestPlanner: Sendable {
   public var after: MutationSubject?
   /// Whether the boot set is found by mutants of the patched build.
   public var usesMutants: Bool
+  /// The most mutants to take, spread over all of them; nil: all.
+  public var mutantLimit: Int?
 
   /// The entry points that a plan speaks of where no build tells which there are.
   static let usualEntryPoints: [EntryPoint] = [.syscall64, .int80, .vmexit]
 
   public init(
     tool: Report.Tool, catalog: MatrixCatalog, policy: Policy, jobs: Int = 1,
-    before: MutationSubject? = nil, after: MutationSubject? = nil, usesMutants: Bool = true
+    before: MutationSubject? = nil, after: MutationSubject? = nil, usesMutants: Bool = true,
+    mutantLimit: Int? = Mutation.usualLimit
   ) {
     self.tool = tool
     self.catalog = catalog
@@ -29,6 +32,7 @@ public struct TestPlanner: Sendable {
     self.before = before
     self.after = after
     self.usesMutants = usesMutants
+    self.mutantLimit = mutantLimit
   }
 
   /// - Throws: `PatchError` for a patch that cannot be used, `ImageError` for an image that cannot
@@ -65,7 +69,9 @@ public struct TestPlanner: Sendable {
 
   /// What became of the mutants of a build, on all boot paths.
   func mutationReport(_ matrix: Matrix, _ subject: MutationSubject) throws -> MutationReport {
-    try Mutation(matrix: matrix, policy: policy, jobs: jobs).report(on: subject, tool: tool)
+    try Mutation(
+      matrix: matrix, policy: policy, jobs: jobs, limit: mutantLimit, runsEveryPath: true
+    ).report(on: subject, tool: tool)
   }
 
   /// Why there is nothing to test; nil if there is something.
@@ -248,9 +254,11 @@ extension TestPlan.Test {
     let running = expected?.entryPoints.values.compactMap(\.sequence).filter { $0 != .none } ?? []
     let what =
       running.isEmpty
-      ? "No sequence runs here." : "The \(Set(running).map(\.rawValue).sorted().joined(separator: " and ")) sequence runs here."
+      ? "No sequence runs here."
+      : "The \(Set(running).map(\.rawValue).sorted().joined(separator: " and ")) sequence runs here."
     switch kind {
-    case .changes: return "\(what) The build without the patch differs: \(before.joined(separator: "; "))."
+    case .changes:
+      return "\(what) The build without the patch differs: \(before.joined(separator: "; "))."
     case .keeps: return "\(what) The patch must leave it so."
     case .unknown:
       return expected == nil

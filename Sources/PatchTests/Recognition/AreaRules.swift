@@ -67,8 +67,9 @@ enum AreaRules {
     WordRule(word: "_select_mitigation", subject: .selection),
     WordRule(word: "sysfs_emit", subject: .sysfs),
     WordRule(word: "_show_state", subject: .sysfs),
+    WordRule(word: "bhi_state", subject: .sysfs),
+    WordRule(word: "\"; BH", subject: .sysfs),
     WordRule(word: "early_param(", subject: .commandLine),
-    WordRule(word: "_parse_cmdline", subject: .commandLine),
     WordRule(word: "!strcmp(", subject: .commandLine),
     WordRule(word: "#define KVM_CAP_", subject: .kvm),
   ]

@@ -20,7 +20,8 @@ public struct PatchRecognizer: Sendable {
     }
     for patch in patches {
       for file in patch.files {
-        for hunk in file.hunks {
+        // A text's example defines nothing.
+        for hunk in file.hunks where !file.path.hasPrefix("Documentation/") {
           options.read(hunk)
           if let definition = bits.read(hunk, file, patch) { definitions += definition }
         }
@@ -86,7 +87,7 @@ extension AreaRules {
 extension AreaRules.WordRule {
   func matches(_ hunk: PatchHunk, _ file: PatchedFile) -> Bool {
     guard paths.isEmpty || paths.contains(where: file.path.hasPrefix) else { return false }
-    return hunk.changed.contains { $0.text.contains(word) } || hunk.section.contains(word)
+    return hunk.changed.contains { $0.text.contains(word) }
   }
 }
 
@@ -101,8 +102,7 @@ extension PatchHunk {
     let texts = changed.map { $0.text.trimmed }.filter { !$0.isEmpty }
     return !texts.isEmpty
       && texts.allSatisfy { text in
-        text.hasPrefix("* ") || text == "*" || text.hasPrefix("/*") || text == "*/"
-          || text.hasPrefix("//")
+        ["* ", "*\t", "/*", "*/", "//"].contains(where: text.hasPrefix) || text == "*"
       }
   }
 
@@ -118,6 +118,7 @@ extension StringProtocol {
   /// Without blanks at both ends.
   var trimmed: String {
     let front = drop { $0 == " " || $0 == "\t" }
-    return String(String(front.reversed()).drop { $0 == " " || $0 == "\t" || $0 == "\r" }.reversed())
+    return String(
+      String(front.reversed()).drop { $0 == " " || $0 == "\t" || $0 == "\r" }.reversed())
   }
 }

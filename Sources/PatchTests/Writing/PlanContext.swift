@@ -104,7 +104,8 @@ struct PlanContext {
         "statement": Self.statement(test.path.statement),
         "options": normalized(test.path.commandLine),
         "user": wanted(test, .userToKernel), "vmexit": wanted(test, .guestToHost),
-        "outer": expected?.sequence?.outer ?? 0, "inner": expected?.sequence?.inner ?? 0, "sysfs": sysfs,
+        "outer": expected?.sequence?.outer ?? 0, "inner": expected?.sequence?.inner ?? 0,
+        "sysfs": sysfs,
         "needs": test.required.values.contains { $0 == .long || $0 == .shortOrLong }
           ? "mitigated" : "nothing",
       ]
