@@ -79,7 +79,8 @@ struct Generate: ParsableCommand {
       let catalog = try MatrixCatalog.standard()
       let planner = TestPlanner(
         tool: BHBCheck.tool, catalog: catalog, policy: try judging.policy(of: catalog), jobs: jobs,
-        before: try before.map(subject), after: try after.map(subject), usesMutants: mutants, mutantLimit: limit == 0 ? nil : limit)
+        before: try before.map(subject), after: try after.map(subject), usesMutants: mutants,
+        mutantLimit: limit == 0 ? nil : limit)
       let plan = try self.plan(series, planner)
       return check ? try planner.check(plan) : nil
     }
