@@ -1,3 +1,5 @@
+import Inspection
+import KernelImage
 import Mitigation
 import Testing
 
@@ -91,5 +93,26 @@ import Testing
     #expect(error?.line == 5)
     #expect(error?.message.contains("reversed") == true)
     try ReversedPatch.refuse(try Series.ours(), before: nil, after: nil)
+  }
+
+  /// A feature that goes, while sites of the build hang on it.
+  @Test func takingAwayWhatTheBuildUses() throws {
+    let number = Series.patch(
+      "arch/x86/include/asm/cpufeatures.h",
+      ["-#define X86_FEATURE_CLEAR_BHB_SHORT\t(21 * 32 + 21) /* x */", " x"])
+    #expect(DefinedBits.feature("#define X86_FEATURE_CLEAR_BHB_SHORT (21 * 32 + 21)") == 693)
+    #expect(DefinedBits.feature("#define X86_FEATURE_FOO (21 * 32 + 21)") == nil)
+    let sample = Sample.long.artefact
+    let site = Site(
+      entryPoint: .syscall64, kind: .alternative, image: "vmlinux", address: Address(0),
+      symbol: nil, section: nil, feature: FeatureReference(number: 693, name: nil), original: nil,
+      replacement: nil, target: nil)
+    let kernel = try KernelImage(sample)
+    let error = #expect(throws: PatchError.self) {
+      try ReversedPatch.refuse(
+        try Series.read(number), before: nil, after: kernel, sites: [site])
+    }
+    #expect(error?.line == 5)
+    try ReversedPatch.refuse(try Series.read(number), before: nil, after: kernel)
   }
 }

@@ -12,7 +12,7 @@ public final class BootProgram: Sendable {
   /// Where the feature bits are; nil if that is not known.
   let capabilities: Capabilities?
   /// All sites that were found, also those that are not patched here.
-  let allSites: [Site]
+  public let allSites: [Site]
   /// The entry points that the image has, as far as its files tell.
   let entryPoints: [EntryPoint]
   /// The keys of static calls that may run the sequence, by address.

@@ -57,6 +57,9 @@ public final class RealBootSubject: Sendable {
     }
   }
 
+  /// The places that run the sequence, and the alternatives inside it.
+  public var sites: [Site] { program.allSites }
+
   /// What the decision table says of rows, in their order.
   public func results(of rows: [Matrix.Row], jobs: Int = 1) -> [BootResult] {
     PathRunner(jobs: jobs).results(rows, of: program)

@@ -38,7 +38,9 @@ public struct TestPlanner: Sendable {
   /// - Throws: `PatchError` for a patch that cannot be used, `ImageError` for an image that cannot
   ///   be run, `DataError` never for the built-in data.
   public func plan(_ patches: [KernelPatch]) throws -> TestPlan {
-    try ReversedPatch.refuse(patches, before: before?.kernel, after: after?.kernel)
+    let subject = try after.map { try RealBootSubject($0) }
+    try ReversedPatch.refuse(
+      patches, before: before?.kernel, after: after?.kernel, sites: subject?.sites ?? [])
     let found = PatchRecognizer(patches)
     var plan = TestPlan(
       tool: tool, patches: patches.map { .init(file: $0.name, subject: $0.subject) })
@@ -52,8 +54,8 @@ public struct TestPlanner: Sendable {
       !catalog.commandLines.contains { $0.line == line.line }
     }
     let matrix = try matrix(plan)
-    if after != nil {
-      try addMeasuredTests(matrix, &plan)
+    if let after, let subject {
+      try addMeasuredTests(matrix, after, subject, &plan)
     } else {
       addRequiredTests(matrix, &plan)
     }
@@ -107,9 +109,9 @@ public struct TestPlanner: Sendable {
 
   // MARK: With a build
 
-  private func addMeasuredTests(_ matrix: Matrix, _ plan: inout TestPlan) throws {
-    guard let after else { return }
-    let subject = try RealBootSubject(after)
+  private func addMeasuredTests(
+    _ matrix: Matrix, _ after: MutationSubject, _ subject: RealBootSubject, _ plan: inout TestPlan
+  ) throws {
     let results = subject.results(of: matrix.rows, jobs: jobs)
     let others = try before.map { try RealBootSubject($0).results(of: matrix.rows, jobs: jobs) }
     var wanted: Set<String> = []
@@ -279,7 +281,9 @@ extension TestPlan {
 
 extension TestPlan.Hunk {
   /// The entry points that its file serves; empty: any.
-  var entryPoints: [EntryPoint] {
+  var entryPoints: [EntryPoint] { Self.entryPoints(of: file) }
+
+  static func entryPoints(of file: String) -> [EntryPoint] {
     if file.contains("fred") { return [.fredUser] }
     if file.hasSuffix("vmenter.S") { return [.vmexit] }
     if file.hasSuffix("bpf_jit_comp.c") { return [.bpf] }

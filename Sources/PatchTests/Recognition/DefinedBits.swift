@@ -104,6 +104,14 @@ struct DefinedBits: Sendable {
 
   // MARK: C
 
+  /// The number of the feature of this area that a line defines; nil if it defines none.
+  static func feature(_ line: String) -> Int? {
+    guard let (name, text) = definition(line), name.hasPrefix("X86_FEATURE_"),
+      areaWords.contains(where: name.contains)
+    else { return nil }
+    return value(text)
+  }
+
   /// `#define NAME VALUE`, without comments.
   private static func definition(_ line: String) -> (name: String, value: String)? {
     let words = line.trimmed

@@ -1,13 +1,16 @@
 import KernelImage
+import Mitigation
 
 /// Tells patches that were made the wrong way round: from the new state to the old one.
 enum ReversedPatch {
   /// - Throws: a `PatchError` with the line that shows it.
   static func refuse(
-    _ patches: [KernelPatch], before: KernelImage?, after: KernelImage?
+    _ patches: [KernelPatch], before: KernelImage?, after: KernelImage?, sites: [Site] = []
   ) throws(PatchError) {
     for patch in patches where !patch.subject.hasPrefix("Revert ") {
-      if let after { try refuse(patch, before: before, after: after) }
+      guard let after else { continue }
+      try refuse(patch, before: before, after: after)
+      try refuse(patch, sites)
     }
     guard after == nil else { return }
     // Without a build only this can be told: a series that takes area's constants away alone.
@@ -27,6 +30,41 @@ enum ReversedPatch {
     }
   }
 
+  /// Whether a text is so long that it comes from one place.
+  private static func isTelling(_ text: String) -> Bool { text.count >= 24 }
+
+  /// A build that has the sites, or uses the features, that the patch takes away.
+  private static func refuse(_ patch: KernelPatch, _ sites: [Site]) throws(PatchError) {
+    let hunks = patch.files.flatMap { file in file.hunks.map { (file, $0) } }
+    let added = hunks.filter { !$0.1.isComment }.flatMap { $0.1.added }.map(\.text)
+    for (file, hunk) in hunks where !hunk.isComment {
+      for line in hunk.removed {
+        if let feature = DefinedBits.feature(line.text),
+          !added.contains(where: { DefinedBits.feature($0) == feature }),
+          sites.contains(where: { $0.feature?.number == feature })
+        {
+          throw reversed(patch, line, "the feature \(feature / 32)*32+\(feature % 32)")
+        }
+        let served = TestPlan.Hunk.entryPoints(of: file.path)
+        if line.text.contains("CLEAR_BRANCH_HISTORY"), !served.isEmpty,
+          !added.contains(where: { $0.contains("CLEAR_BRANCH_HISTORY") }),
+          let site = sites.first(where: { $0.entryPoint.map(served.contains) ?? false })
+        {
+          throw reversed(patch, line, "the site at \(site.symbol ?? site.address.description)")
+        }
+      }
+    }
+  }
+
+  private static func reversed(
+    _ patch: KernelPatch, _ line: PatchLine, _ what: String
+  ) -> PatchError {
+    PatchError(
+      file: patch.source, line: line.number,
+      message: "takes away \(what), which the build given with --after uses: the patch is "
+        + "reversed, or the build is the one before it")
+  }
+
   private static func isConstant(_ line: PatchLine) -> Bool {
     line.text.contains("#define") && AreaRules.speaks(line.text)
   }
@@ -42,7 +80,7 @@ enum ReversedPatch {
         let gone = removed.subtracting(added)
         let new = added.subtracting(removed)
         // A text that the other build has, too, may come from anywhere.
-        guard !gone.isEmpty, !(new.isEmpty && gone.count < 2),
+        guard !gone.isEmpty, !new.isEmpty || gone.count > 1 || gone.contains(where: isTelling),
           gone.allSatisfy({ text in
             isIn(after, text) && !(before.map { isIn($0, text) } ?? false)
           }), !new.contains(where: { isIn(after, $0) })
