@@ -121,12 +121,13 @@ struct BootCommand: ParsableCommand {
   }
 
   private func matrix(_ catalog: MatrixCatalog, _ plan: TestPlan?) throws -> Matrix {
-    try Matrix.standard(
-      catalog,
-      contract: try judging.contract(of: catalog) ?? plan?.contract.flatMap(catalog.contract),
-      filter: MatrixFilter(
-        processors: cpu, environments: hypervisor, statements: statement,
-        literalCommandLines: cmdline))
+    let contract = try judging.contract(of: catalog)
+    if let plan, contract == nil { return try plan.matrix(catalog) }
+    let filter = MatrixFilter(
+      processors: cpu, environments: hypervisor, statements: statement,
+      literalCommandLines: cmdline)
+    let matrix = try Matrix.standard(catalog, contract: contract, filter: filter)
+    return plan == nil ? matrix : matrix.withEdges()
   }
 
   private func rows(

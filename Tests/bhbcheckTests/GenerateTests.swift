@@ -85,6 +85,23 @@ import Testing
     #expect(bad.output.contains("not ok"))
   }
 
+  /// Some mutants show beside the decision table alone: such paths have to be in the plan.
+  @Test(.enabled(if: Tool.hasSamples, "make -C vmlinux-samples")) func noMutantIsMissed() throws {
+    let folder = try Folder()
+    let result = try Tool().run(
+      ["generate"] + Self.patches() + [
+        "--after", Tool.sample("long-immediate"), "--out", folder.path("out"), "--check",
+        "--format", "json", "--jobs", "2",
+      ])
+    #expect(result.status == 0, "\(result.errors)")
+    let check = try #require(
+      try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+    #expect(check["missed"] as? [String] == [])
+    #expect((check["killable"] as? Int ?? 0) > 100)
+    #expect(check["caught"] as? Int == check["killable"] as? Int)
+    #expect(result.output.contains("ice-lake-sp+"))
+  }
+
   @Test func checkNeedsABuild() throws {
     let result = try Tool.run("generate", "x.patch", "--check", "--out", "x")
     #expect(result.status == 64)

@@ -105,12 +105,15 @@ public struct Matrix: Sendable {
     return matrix
   }
 
-  /// Processors that stand for a generation: they go through every environment.
-  /// Adds rows put together elsewhere.
-  mutating func add(_ rows: [Row]) {
-    for row in rows { append(row) }
+  /// The same with rows beside the decision table, at the edges of what kernels compare with: they
+  /// tell apart what no row of the table does. Those that are there already are not there twice.
+  public func withEdges() -> Matrix {
+    var matrix = self
+    for row in EdgePaths(self).rows { matrix.append(row) }
+    return matrix
   }
 
+  /// Processors that stand for a generation: they go through every environment.
   public static let keyProcessors = [
     "skylake-sp-ibrs", "ice-lake-sp", "alder-lake-early-microcode", "sapphire-rapids",
     "panther-lake", "zen3",

@@ -98,9 +98,8 @@ public struct Mutation: Sendable {
   /// The matrix, under the contract that the image was found to speak.
   private func stating(_ program: BootProgram) throws -> Matrix {
     let found = discovery?.contract(of: program, matrix, jobs: jobs)
-    var stating = try found.map { try Matrix.standard(matrix.catalog, contract: $0) } ?? matrix
-    if matrix.isComplete { stating.add(EdgePaths(stating).rows) }
-    return stating
+    let stating = try found.map { try Matrix.standard(matrix.catalog, contract: $0) } ?? matrix
+    return matrix.isComplete ? stating.withEdges() : stating
   }
 
   /// The mutants that were asked for.

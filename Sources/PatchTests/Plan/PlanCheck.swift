@@ -49,7 +49,7 @@ extension TestPlanner {
   ///
   /// - Throws: as `plan` does.
   public func check(_ plan: TestPlan) throws -> PlanCheck {
-    let matrix = try matrix(plan)
+    let matrix = try plan.matrix(catalog)
     let ids = Set(plan.tests.map(\.id))
     let rows = matrix.rows.filter { ids.contains($0.path.id) }
     let after = try outcomes(of: rows, after)

@@ -1,4 +1,4 @@
-import BootMachine
+public import BootMachine
 import Foundation
 public import Inspection
 public import Mitigation
@@ -92,5 +92,17 @@ extension TestPlan {
         DataFile(kind: .commandLines, path: "the plan's command lines", bytes: Array(data)))
     }
     return files
+  }
+
+  /// The decision table's boot paths, as the hypervisors of the plan's contract make statements.
+  public func table(_ catalog: MatrixCatalog) throws(DataError) -> Matrix {
+    let catalog = try MatrixCatalog.standard(overrides: catalog.overrides + dataFiles)
+    return try Matrix.standard(catalog, contract: contract.flatMap(catalog.contract))
+  }
+
+  /// All boot paths that the plan may name: those of the table, and the edges that some mutants show
+  /// on alone.
+  public func matrix(_ catalog: MatrixCatalog) throws(DataError) -> Matrix {
+    try table(catalog).withEdges()
   }
 }

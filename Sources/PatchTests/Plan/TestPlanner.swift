@@ -53,20 +53,13 @@ public struct TestPlanner: Sendable {
     plan.commandLines = found.commandLines.filter { line in
       !catalog.commandLines.contains { $0.line == line.line }
     }
-    let matrix = try matrix(plan)
     if let after, let subject {
-      try addMeasuredTests(matrix, after, subject, &plan)
+      try addMeasuredTests(try plan.matrix(catalog), after, subject, &plan)
     } else {
-      addRequiredTests(matrix, &plan)
+      addRequiredTests(try plan.table(catalog), &plan)
     }
     noteUncovered(&plan)
     return plan
-  }
-
-  /// The boot paths of a plan.
-  public func matrix(_ plan: TestPlan) throws -> Matrix {
-    let catalog = try MatrixCatalog.standard(overrides: catalog.overrides + plan.dataFiles)
-    return try Matrix.standard(catalog, contract: plan.contract.flatMap(catalog.contract))
   }
 
   /// What became of the mutants of a build, on all boot paths.
