@@ -8,7 +8,7 @@ struct BootCache: Sendable {
   private let subject: Fingerprint
 
   /// Changes when what is written down of a boot, or how it is run, changes.
-  private static let version = 1
+  private static let version = 2
 
   /// Where boots are kept unless somebody says otherwise.
   static var standardFolder: String {

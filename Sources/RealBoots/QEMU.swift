@@ -41,8 +41,9 @@ public struct QEMU: Sendable, Hashable {
         "stepping=\(model.stepping)", "xlevel=\(model.highestExtendedLeaf)",
         // Otherwise QEMU drops what its emulation does not act on, and decisions hang on it.
         "x-force-features=on",
-      ] + model.features
-    let line = ["console=ttyS0 panic=-1 nokaslr", scenario.commandLine]
+      ] + (model.highestLeaf.map { ["level=\($0)"] } ?? []) + model.features
+    // The log is compared, also where the path's line says "quiet": the last word counts.
+    let line = ["console=ttyS0 panic=-1 nokaslr", scenario.commandLine, "loglevel=7"]
       .filter { !$0.isEmpty }.joined(separator: " ")
     return [
       "-M", "q35", "-m", "512", "-nodefaults", "-no-user-config", "-display", "none",

@@ -66,7 +66,13 @@ import Testing
     #expect(cpu.hasPrefix("qemu64,vendor=GenuineIntel,family=6,model=106,stepping=6,"))
     #expect(cpu.hasSuffix(",+smep"))
     let line = try #require(words.firstIndex(of: "-append").map { words[$0 + 1] })
-    #expect(line == "console=ttyS0 panic=-1 nokaslr spectre_bhi=off")
+    #expect(line == "console=ttyS0 panic=-1 nokaslr spectre_bhi=off loglevel=7")
+    #expect(!cpu.contains("level=1"))
+    // What a processor lacks must not be there because QEMU has it.
+    var scenario = Self.scenario
+    scenario.model.highestLeaf = 1
+    #expect(
+      qemu.arguments(scenario, kernel: "/k", folder: "/f").contains { $0.contains(",level=1,") })
   }
 
   @Test func suppliedBitsStandOverQEMUs() {

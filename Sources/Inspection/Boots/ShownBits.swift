@@ -44,6 +44,9 @@ enum ShownBits {
       reason: "LFENCE_RDTSC, AUTOMATIC_IBRS, SBPB, IBPB_BRTYPE, SRSO_NO"),
   ]
 
+  /// The highest basic leaf of QEMU's model qemu64.
+  static let highestLeaf: UInt32 = 0xD
+
   /// Registers that decide; QEMU reads all others as 0, or has them.
   static let msrs: [UInt32] = [MSRIndex.specCtrl, MSRIndex.archCapabilities]
 
@@ -81,8 +84,11 @@ extension BootScenario {
   init(_ row: Matrix.Row, commandLine: String) {
     let processor = row.processor
     let isAMD = processor.vendor == .amd || processor.vendor == .hygon
+    let highestLeaf = processor.cpuid[0, 0]?.eax ?? .max
     var leaves: [SuppliedLeaf] = []
     for shown in ShownBits.common + (isAMD ? ShownBits.amd : []) {
+      // A leaf that the processor lacks answers with another leaf's bits; QEMU does that as well.
+      if shown.leaf > highestLeaf, shown.leaf < 0x8000_0000 { continue }
       let answer = processor.cpuid.answer(leaf: shown.leaf, subleaf: shown.subleaf ?? 0)
       var value = [answer.eax, answer.ebx, answer.ecx, answer.edx]
       // What FRED is to a kernel, QEMU does not have.
@@ -105,6 +111,7 @@ extension BootScenario {
       model: Model(
         vendor: processor.vendor?.rawValue ?? ProcessorVendor.intel.rawValue,
         family: processor.family, model: processor.model, stepping: processor.stepping,
+        highestLeaf: highestLeaf < ShownBits.highestLeaf ? highestLeaf : nil,
         highestExtendedLeaf: isAMD ? min(max(highest, 0x8000_000A), 0x8000_0021) : 0x8000_000A,
         features: Self.features(processor)),
       leaves: leaves,

@@ -8,19 +8,22 @@ public struct BootScenario: Sendable, Hashable, Codable {
     public var family: Int
     public var model: Int
     public var stepping: Int
+    /// The highest basic leaf; nil: QEMU's.
+    public var highestLeaf: UInt32?
     /// The highest extended leaf.
     public var highestExtendedLeaf: UInt32
     /// Features by QEMU's names, each with `+` or `-` in front.
     public var features: [String]
 
     public init(
-      vendor: String, family: Int, model: Int, stepping: Int, highestExtendedLeaf: UInt32,
-      features: [String]
+      vendor: String, family: Int, model: Int, stepping: Int, highestLeaf: UInt32? = nil,
+      highestExtendedLeaf: UInt32, features: [String]
     ) {
       self.vendor = vendor
       self.family = family
       self.model = model
       self.stepping = stepping
+      self.highestLeaf = highestLeaf
       self.highestExtendedLeaf = highestExtendedLeaf
       self.features = features
     }
