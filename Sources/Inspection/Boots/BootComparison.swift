@@ -105,12 +105,14 @@ extension BootObservation {
     return processor
   }
 
-  /// The lines about this mitigation, without those that repeat the command line.
+  /// The lines about this mitigation, without those that repeat the command line, and those of a
+  /// KUnit suite.
   var relevantLog: [String] {
     let repeating = ["Command line:", "Kernel command line:", "Unknown kernel command line"]
     return Set(
       log.filter { line in
         LogSubjects.appear(in: line) && !repeating.contains(where: line.hasPrefix)
+          && !line.drop(while: { $0 == " " }).hasPrefix("# bhb_kunit_")
       }
     ).sorted()
   }

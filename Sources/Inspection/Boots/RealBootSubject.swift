@@ -40,7 +40,9 @@ public final class RealBootSubject: Sendable {
         return PreparedBoot(row, skipped: "the image has no symbol rest_init")
       }
       return PreparedBoot(
-        row: row, scenario: BootScenario(row, commandLine: line.passed(for: row.commandLine)),
+        row: row,
+        scenario: BootScenario(
+          row, commandLine: line.passed(for: row.commandLine) + (suites.isEmpty ? "" : enabling)),
         targets: targets, result: result, skipped: nil)
     }
   }
@@ -94,6 +96,10 @@ public final class RealBootSubject: Sendable {
 
   private static let cpuid: [UInt8] = [0x0F, 0xA2]
   private static let rdmsr: [UInt8] = [0x0F, 0x32]
+
+  /// Runs KUnit's suites also in a build that leaves them to the command line
+  /// (CONFIG_KUNIT_DEFAULT_ENABLED).
+  private let enabling = " kunit.enable=1"
 
   /// Functions of KUnit suites that this tool wrote, and what they ask through.
   private var suites: [Range<UInt64>] {
