@@ -49,6 +49,12 @@ public struct Processor: Sendable, Hashable {
 
   public var vendor: ProcessorVendor? { cpuid.vendor }
 
+  /// What CPUID leaf 0 says, also of a vendor that is not known; empty if there is no such leaf.
+  public var vendorName: String {
+    guard let registers = cpuid[0, 0] else { return "" }
+    return CPUIDTable.text(of: [registers.ebx, registers.edx, registers.ecx])
+  }
+
   /// EAX of leaf 1: the encoded family, model and stepping.
   public var signature: UInt32 { cpuid[1, 0]?.eax ?? 0 }
 

@@ -65,7 +65,7 @@ public struct PlannedMachine: Sendable, Hashable, Codable {
 
   init(_ row: Matrix.Row) {
     let processor = row.processor
-    vendor = processor.vendor?.rawValue ?? ""
+    vendor = processor.vendorName
     family = processor.family
     model = processor.model
     showsHypervisor = processor.cpuid.showsHypervisor
