@@ -1,0 +1,132 @@
+public import KernelImage
+public import Mitigation
+
+/// A kernel with its KVM, made ready to boot and to be asked in the emulator.
+public final class HostProgram: Sendable {
+  public var kernel: KernelImage { image.kernel }
+  let image: BootImage
+  /// What starts KVM: kvm.ko and then kvm-intel.ko, or the init calls of what is built in.
+  let starts: [BootPlan.Call]
+  /// The ioctls of /dev/kvm: kvm_dev_ioctl(file, number, argument).
+  let ioctl: BootPlan.Call
+  /// kvm_arch_init_vm(kvm, type).
+  let createMachine: BootPlan.Call?
+  /// kvm_vm_ioctl_check_extension(kvm, extension), for a VM.
+  let checkMachine: BootPlan.Call?
+  /// kvm_vm_ioctl_enable_cap(kvm, capability).
+  let enableCapability: BootPlan.Call?
+  /// Where KVM keeps the VMX controls that it uses (`vmcs_config`); nil if that is not known.
+  let controls: Range<UInt64>?
+  /// What stands in for functions of the kernel while KVM runs.
+  public let substitutions: [Substitution]
+  /// The modules that KVM was taken from; empty if it is built in.
+  public let modules: [String]
+
+  /// - Parameter modules: kvm.ko and kvm-intel.ko, in any order; others are left out.
+  /// - Throws: if there is no KVM, or the image lacks what it needs to run.
+  public init(_ kernel: KernelImage, modules: [KernelModule]) throws(MachineError) {
+    let substitutions = try HostSubstitutions.builtIn()
+    let isBuiltIn = kernel.symbols.address(of: "kvm_dev_ioctl") != nil
+    let used = isBuiltIn ? [] : try Self.order(modules)
+    image = try BootImage(kernel, host: HostParts(substitutions: substitutions, modules: used))
+    self.modules = used.map(\.name)
+    self.substitutions = substitutions.applied(to: kernel)
+    let set = image.modules
+    func address(_ name: String) -> UInt64? {
+      set?.address(of: name) ?? kernel.symbols.address(of: name)
+    }
+    func call(_ name: String) -> BootPlan.Call? {
+      address(name).map { BootPlan.Call(name: name, address: $0) }
+    }
+    guard let ioctl = call("kvm_dev_ioctl") else {
+      throw MachineError("KVM has no symbol kvm_dev_ioctl")
+    }
+    self.ioctl = ioctl
+    createMachine = call("kvm_arch_init_vm")
+    checkMachine = call("kvm_vm_ioctl_check_extension")
+    enableCapability = call("kvm_vm_ioctl_enable_cap")
+    if let set {
+      starts = used.indices.compactMap { index in
+        set.address(of: "init_module", inModule: index, of: used).map {
+          BootPlan.Call(name: "\(used[index].name): init_module", address: $0)
+        }
+      }
+    } else {
+      starts = substitutions.starts.compactMap { names in names.lazy.compactMap(call).first }
+    }
+    guard !starts.isEmpty else { throw MachineError("nothing that starts KVM was found") }
+    controls = Self.range(of: "vmcs_config", set, used, kernel)
+  }
+
+  /// The places of KVM's code at which an instruction moves one of `constants` into a register:
+  /// mov $constant,%reg, from which VMWRITE takes its field.
+  public func constants(_ constants: [UInt32]) -> [Location] {
+    let bytes = image.pristine.bytes
+    var found: [Location] = []
+    for range in image.modules?.modules.flatMap(\.code) ?? image.code {
+      guard let start = image.pristine.map.offset(of: range.lowerBound, count: range.count) else {
+        continue
+      }
+      for constant in constants {
+        found += places(of: constant, in: bytes, start..<start + range.count).map { offset in
+          let address = range.lowerBound + UInt64(offset - start)
+          return Location(
+            image: modules.isEmpty ? "vmlinux" : image.modules?.name(at: address) ?? "vmlinux",
+            address: Address(address), symbol: image.describe(address))
+        }
+      }
+    }
+    return found.sorted { $0.address < $1.address }
+  }
+
+  private func places(
+    of constant: UInt32, in bytes: UnsafeRawBufferPointer, _ range: Range<Int>
+  ) -> [Int] {
+    var found: [Int] = []
+    // B8+r id (Intel SDM vol. 2B, MOV).
+    var offset = range.lowerBound
+    while offset + 5 <= range.upperBound {
+      if bytes[offset] & 0xf8 == 0xb8,
+        bytes.loadUnaligned(fromByteOffset: offset + 1, as: UInt32.self) == constant
+      {
+        found.append(offset)
+      }
+      offset += 1
+    }
+    return found
+  }
+
+  /// kvm.ko before kvm-intel.ko.
+  private static func order(_ modules: [KernelModule]) throws(MachineError) -> [KernelModule] {
+    func module(_ name: String) -> KernelModule? {
+      modules.first { $0.name.replacing("-", with: "_") == name }
+    }
+    guard let vendor = module("kvm_intel") else {
+      throw MachineError("KVM is not built in, and no module kvm-intel was given")
+    }
+    guard let common = module("kvm") else {
+      throw MachineError("KVM is not built in, and no module kvm was given")
+    }
+    return [common, vendor]
+  }
+
+  private static func range(
+    of name: String, _ set: ModuleSet?, _ modules: [KernelModule], _ kernel: KernelImage
+  ) -> Range<UInt64>? {
+    // Larger than any version of struct vmcs_config.
+    let limit: UInt64 = 256
+    if let set {
+      for (index, module) in modules.enumerated() {
+        guard let symbol = module.symbols.first(where: { $0.name == name && $0.section != nil }),
+          let start = set.address(of: name, inModule: index, of: modules)
+        else { continue }
+        return start..<start &+ min(symbol.size, limit)
+      }
+      return nil
+    }
+    guard let start = kernel.symbols.address(of: name), let end = kernel.symbols.end(of: start),
+      end > start
+    else { return nil }
+    return start..<start &+ min(end - start, limit)
+  }
+}
