@@ -6,6 +6,8 @@ public struct HostReport: Sendable, Hashable, Codable {
   public var modules: [String]
   /// What the machine put in place of functions of the kernel while KVM ran.
   public var stubs: [Substitution]
+  /// The functions that were asked.
+  public var asked: [Location]
   /// Where KVM's code names the VMCS fields by which a guest's writes of SPEC_CTRL are held.
   public var fields: [Location]
   public var hosts: [HostOutcome]
@@ -16,12 +18,13 @@ public struct HostReport: Sendable, Hashable, Codable {
     self.contract = contract
     modules = []
     stubs = []
+    asked = []
     fields = []
     hosts = []
   }
 
   enum CodingKeys: String, CodingKey {
-    case contract, modules, stubs, fields, hosts
+    case contract, modules, stubs, asked, fields, hosts
     case undeterminedBecause = "undetermined_because"
   }
 }

@@ -58,6 +58,18 @@ public final class HostProgram: Sendable {
     controls = Self.range(of: "vmcs_config", set, used, kernel)
   }
 
+  /// The functions that answer.
+  public var asked: [Location] {
+    [ioctl, createMachine, checkMachine, enableCapability].compactMap(\.self)
+      .map { location($0.address, symbol: $0.name) }
+  }
+
+  private func location(_ address: UInt64, symbol: String) -> Location {
+    Location(
+      image: image.modules?.name(at: address) ?? "vmlinux", address: Address(address),
+      symbol: symbol)
+  }
+
   /// The places of KVM's code at which an instruction moves one of `constants` into a register:
   /// mov $constant,%reg, from which VMWRITE takes its field.
   public func constants(_ constants: [UInt32]) -> [Location] {
@@ -70,9 +82,7 @@ public final class HostProgram: Sendable {
       for constant in constants {
         found += places(of: constant, in: bytes, start..<start + range.count).map { offset in
           let address = range.lowerBound + UInt64(offset - start)
-          return Location(
-            image: modules.isEmpty ? "vmlinux" : image.modules?.name(at: address) ?? "vmlinux",
-            address: Address(address), symbol: image.describe(address))
+          return location(address, symbol: image.describe(address))
         }
       }
     }
@@ -99,7 +109,8 @@ public final class HostProgram: Sendable {
   /// kvm.ko before kvm-intel.ko.
   private static func order(_ modules: [KernelModule]) throws(MachineError) -> [KernelModule] {
     func module(_ name: String) -> KernelModule? {
-      modules.first { $0.name.replacing("-", with: "_") == name }
+      // What the user gave comes after what lay beside the kernel.
+      modules.last { $0.name.replacing("-", with: "_") == name }
     }
     guard let vendor = module("kvm_intel") else {
       throw MachineError("KVM is not built in, and no module kvm-intel was given")

@@ -27,18 +27,19 @@ private struct HostRules {
 
   /// A finding about the hosts for which `isWrong` holds; nil if there are none.
   private func finding(
-    _ rule: RuleID, _ message: (Int) -> String, where isWrong: (HostOutcome) -> Bool
+    _ rule: RuleID, at locations: [Location], _ message: (Int) -> String,
+    where isWrong: (HostOutcome) -> Bool
   ) -> Finding? {
     let hosts = report.hosts.filter(isWrong)
     guard !hosts.isEmpty else { return nil }
     return Finding(
-      rule, message(hosts.count), paths: hosts.map(\.id), locations: report.fields)
+      rule, message(hosts.count), paths: hosts.map(\.id), locations: locations)
   }
 
   private func hosts(_ count: Int) -> String { count == 1 ? "one host" : "\(count) hosts" }
 
   var unjustified: Finding? {
-    finding(.unjustifiedPromise) {
+    finding(.unjustifiedPromise, at: report.asked) {
       "KVM says that the short sequence is adequate on \(hosts($0)) where nothing makes it so"
     } where: { host in
       guard !host.isJustified else { return false }
@@ -54,7 +55,7 @@ private struct HostRules {
     guard case .cpuid(_, _, let register) = contract.place, contract.host != nil else { return nil }
     let mask = [contract.shortAdequate, contract.longRequired].compactMap(\.self)
       .reduce(UInt32(0)) { $0 | 1 << UInt32($1) }
-    return finding(.hintListedAsSupported) {
+    return finding(.hintListedAsSupported, at: report.asked) {
       "KVM_GET_SUPPORTED_CPUID lists the contract's bits on \(hosts($0))"
     } where: { host in
       guard let listed = host.supported else { return false }
@@ -70,7 +71,7 @@ private struct HostRules {
   }
 
   var withoutMeans: Finding? {
-    finding(.forcingWithoutMeans) { count in
+    finding(.forcingWithoutMeans, at: report.asked + report.fields) { count in
       report.fields.isEmpty
         ? "KVM says on \(hosts(count)) that it can force BHI_DIS_S, and its code names none of the "
           + "VMCS fields that hold the bit"
@@ -88,7 +89,7 @@ private struct HostRules {
   }
 
   var notOffered: Finding? {
-    finding(.meansNotOffered) {
+    finding(.meansNotOffered, at: report.asked + report.fields) {
       "KVM takes up the control on \(hosts($0)), and says that it cannot force BHI_DIS_S"
     } where: { host in
       host.takesControl == true && host.facts.showsBHIControl && host.ableToForce == false
@@ -99,7 +100,7 @@ private struct HostRules {
   /// A VM that KVM agreed to force for is promised it; one that is not forced for is promised no more
   /// than the host alone can.
   var wishes: Finding? {
-    finding(.wishIgnored) {
+    finding(.wishIgnored, at: report.asked) {
       "KVM's promise to a VM does not follow what was asked for the VM, on \(hosts($0))"
     } where: { host in
       guard host.ableToForce == true, let alone = host.promises?.contains(.shortAdequate) else {

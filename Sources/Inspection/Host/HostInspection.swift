@@ -40,6 +40,7 @@ public struct HostInspection: Sendable {
     }
     report.modules = program.modules
     report.stubs = program.substitutions
+    report.asked = program.asked
     report.fields = program.constants(VMXControl.fields)
     let line = EffectiveCommandLine(kernel.identity)
       .text(for: CommandLine(name: "default", line: ""))
