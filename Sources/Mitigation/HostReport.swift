@@ -150,3 +150,12 @@ public struct HostVM: Sendable, Hashable, Codable {
     case undeterminedBecause = "undetermined_because"
   }
 }
+
+extension KeyedDecodingContainer {
+  /// Documents from before KVM was asked do not have the key.
+  func decode(
+    _: OrNull<HostReport>.Type, forKey key: Key
+  ) throws -> OrNull<HostReport> {
+    OrNull(wrappedValue: try decodeIfPresent(HostReport.self, forKey: key))
+  }
+}

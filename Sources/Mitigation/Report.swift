@@ -221,8 +221,8 @@ public struct ImageReport: Sendable, Hashable, Codable {
   @OrNull public var otherInfluences: [ListenedBit]?
   public var paths: [JudgedPath]
   public var findings: [Finding]
-  /// What its KVM can promise; only in documents of `inspect --host`.
-  public var host: HostReport?
+  /// What its KVM can promise; null if nobody asked it.
+  @OrNull public var host: HostReport?
 
   public init(path: String) {
     self.path = path

@@ -272,6 +272,13 @@ extension RuleID {
   public static let hostUndetermined = RuleID("BHB092")
 }
 
+extension RuleID {
+  /// Whether it is about what KVM says, and so about the guests of this kernel, not about itself.
+  public var isAboutHosts: Bool {
+    (Self.unjustifiedPromise...Self.promisesNothing).contains(self) || self == .hostUndetermined
+  }
+}
+
 extension Finding {
   /// A finding with the severity and the advice of its rule.
   ///

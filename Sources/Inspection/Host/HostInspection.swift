@@ -165,7 +165,7 @@ public struct HostInspection: Sendable {
     }
   }
 
-  /// Whether what KVM keeps of the VMX controls has one bit more than it has where VMX does not offer
+  /// Whether what KVM keeps of the VMX controls has a bit more than it has where VMX does not offer
   /// "virtualize IA32_SPEC_CTRL": that needs no layout of where it keeps it.
   private func takesControl(
     _ row: HostRow, _ commandLine: String, _ with: [UInt8], _ worker: inout HostWorker
@@ -176,10 +176,12 @@ public struct HostInspection: Sendable {
       answers.failure == nil, answers.startError == nil, let without = answers.controls,
       without.count == with.count
     else { return nil }
-    let added = zip(with, without).filter { $0 != $1 }
-    if added.isEmpty { return false }
-    return added.count == 1 && added[0].0 ^ added[0].1 == UInt8(VMXControl.virtualizeSpecCtrl)
-      && added[0].0 > added[0].1 ? true : nil
+    let changed = zip(with, without).filter { $0 != $1 }
+    if changed.isEmpty { return false }
+    // Whatever else follows from it, such as what nested guests are shown, is added too.
+    let isAdded = changed.allSatisfy { new, old in old & ~new == 0 }
+    let bit = UInt8(VMXControl.virtualizeSpecCtrl)
+    return isAdded && changed.contains { new, old in new & ~old & bit != 0 } ? true : nil
   }
 }
 

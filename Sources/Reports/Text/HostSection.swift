@@ -89,7 +89,8 @@ extension HostReport {
     let unknowns = hosts.count { $0.undeterminedBecause != nil }
     let parts = [
       promising == 0
-        ? "promises nothing by itself" : "promises something on \(promising) of \(hosts.count) hosts",
+        ? "promises nothing by itself"
+        : "promises something on \(promising) of \(hosts.count) hosts",
       forcing == 0 ? "can force BHI_DIS_S nowhere" : "can force BHI_DIS_S on \(forcing)",
       unknowns == 0 ? nil : "unknown on \(unknowns)",
     ]
