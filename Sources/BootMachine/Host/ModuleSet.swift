@@ -103,6 +103,31 @@ struct ModuleSet: Sendable {
     return nil
   }
 
+  /// Holds what the modules were linked to against what it must lead to: each place of their
+  /// exception tables, and where the kernel goes on behind it, is code of the same module.
+  ///
+  /// - Parameter entrySize: of an exception table entry, which begins with two displacements.
+  func verify(entrySize: Int) throws(MachineError) {
+    for module in modules {
+      guard entrySize >= 8, let table = module.exceptions,
+        let entries = bytes(at: table.lowerBound, count: table.count)
+      else { continue }
+      for place in stride(from: 0, through: entries.count - entrySize, by: entrySize) {
+        for field in [place, place + 4] {
+          let displacement = entries.withUnsafeBytes {
+            $0.loadUnaligned(fromByteOffset: field, as: Int32.self)
+          }
+          let target = (table.lowerBound + UInt64(field)).displaced(displacement)
+          guard module.code.contains(where: { $0.contains(target) }) else {
+            throw MachineError(
+              "\(module.name): its exception table leads to \(hexadecimal(target)), which is not "
+                + "its code")
+          }
+        }
+      }
+    }
+  }
+
   // MARK: Laying out
 
   private static func lay(

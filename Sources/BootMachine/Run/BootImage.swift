@@ -24,7 +24,12 @@ final class BootImage: Sendable {
       return try ModuleSet(
         host.modules, for: kernel, from: image.upperBound, perCPUBase: plan.perCPUBase)
     }
-    if let modules { plan.add(modules, of: kernel) }
+    if let modules {
+      if let layout = kernel.layouts.layout(of: "exception_table_entry") {
+        try modules.verify(entrySize: layout.size)
+      }
+      plan.add(modules, of: kernel)
+    }
     // One area with the image, so that what watches its code watches theirs.
     let span = image.lowerBound..<(modules?.addresses.upperBound ?? image.upperBound)
     let map = AddressMap(

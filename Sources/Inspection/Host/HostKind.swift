@@ -14,7 +14,7 @@ public struct HostKind: Sendable, Hashable, Decodable {
   var applies: Applicability?
   /// What the hypervisor below says; nil: nothing.
   var statements: [Statement]?
-  var operations: [EnvironmentOperation]
+  var operations: [EnvironmentOperation]?
   var source: [String]?
 }
 
@@ -85,7 +85,8 @@ extension MatrixCatalog {
         }
         kind.environment = record.environment ?? parent.environment
         kind.applies = record.applies ?? parent.applies
-        kind.operations = parent.operations + record.operations
+        kind.statements = record.statements ?? parent.statements
+        kind.operations = (parent.operations ?? []) + (record.operations ?? [])
       }
       known[kind.id] = kind
       guard let id = kind.environment, let environment = environment(id: id) else {
@@ -97,7 +98,7 @@ extension MatrixCatalog {
       where kind.applies?.holds(for: processor) ?? true && environment.applies(to: processor) {
         for statement in kind.statements ?? [.silent] {
           var seen = try environment.apply(to: processor, catalog: processors)
-          for operation in kind.operations { operation.apply(to: &seen) }
+          for operation in kind.operations ?? [] { operation.apply(to: &seen) }
           seen.derived.append("host \(kind.id)")
           guard contract.allows(statement, on: seen, in: environment) else { continue }
           seen = contract.state(statement, on: seen, in: environment)

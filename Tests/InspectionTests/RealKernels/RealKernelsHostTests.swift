@@ -33,8 +33,12 @@ struct RealKernelsHostTests {
       #expect(host.supported?.edx == Hex32(0), "\(host.id)")
       // The features of KVM are there, so it is the right leaf: clock, asynchronous page faults.
       #expect((host.supported?.eax.value ?? 0) & 0x1 != 0, "\(host.id)")
-      #expect(
-        host.machines.map(\.accepted) == [true, false, false], "\(host.id) \(host.machines)")
+      // Where the host alone says that nothing can be forced, no VM need be made to know it; with
+      // PREEMPT_RT a VM's set-up may want to sleep.
+      for machine in host.machines where machine.accepted != nil {
+        #expect(machine.accepted == (machine.wish == .nothing), "\(host.id) \(machine)")
+        #expect(machine.promises == [], "\(host.id) \(machine)")
+      }
     }
     #expect(inspection.findings(on: report).map(\.id) == [.promisesNothing])
   }
