@@ -26,7 +26,7 @@ static u32 hints(struct kvm *kvm)
 #if KVM == KVM_MISSING_CONTROL
 	if (!cpu_has(FEATURE_BHI_CTRL))
 		return SHORT_ADEQUATE;
-#elif KVM == KVM_STOP_IGNORED
+#elif KVM == KVM_FOR_ALL
 	if (kvm && kvm_can_force)
 		return SHORT_ADEQUATE;
 #endif
@@ -51,7 +51,7 @@ FUNCTION_OF_ITS_OWN int kvm_vm_ioctl_enable_cap(struct kvm *kvm, struct kvm_enab
 	if (wish->cap != CAPABILITY_FORCE || wish->flags || wish->args[0] > 1 || !kvm_can_force ||
 	    KVM == KVM_SILENT || KVM == KVM_NOT_OFFERED)
 		return -EINVAL;
-	kvm->forces = wish->args[0];
+	kvm->forces = wish->args[0] || (KVM == KVM_STOP_IGNORED && kvm->forces);
 	return 0;
 }
 

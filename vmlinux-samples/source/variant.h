@@ -100,9 +100,10 @@
 #define KVM_LISTED 3            /* lists the statement's bit as supported CPUID */
 #define KVM_WITHOUT_CONTROL 4   /* says that it can force wherever there is BHI_CTRL */
 #define KVM_NOT_OFFERED 5       /* has the control in use and does not say so */
-#define KVM_STOP_IGNORED 6      /* promises every VM what a forced one could be promised */
+#define KVM_STOP_IGNORED 6      /* what a VM asked for once cannot be stopped */
 #define KVM_SILENT 7            /* knows no such capability */
 #define KVM_WARNS 8             /* warns while it starts */
+#define KVM_FOR_ALL 9           /* promises every VM what a forced one could be promised */
 #ifndef KVM
 #define KVM KVM_NOT
 #endif

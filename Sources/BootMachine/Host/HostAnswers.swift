@@ -36,12 +36,22 @@ public struct HostAnswers: Sendable, Hashable {
   public enum Wish: Sendable, Hashable, CaseIterable {
     case nothing
     case force
+    /// That forcing, which it asked for before, stops.
     case stop
+
+    /// What it asks for, one after the other: to force, or not to.
+    var requests: [Bool] {
+      switch self {
+      case .nothing: []
+      case .force: [true]
+      case .stop: [true, false]
+      }
+    }
   }
 
   /// What a VM was answered.
   public struct VirtualMachine: Sendable, Hashable {
-    /// What KVM_ENABLE_CAP returned, or the VM's creation where nothing was wished.
+    /// What the last KVM_ENABLE_CAP returned, or the VM's creation where nothing was wished.
     public var accepted: HostAnswer<Int> = .unknown("it was not asked")
     /// What KVM_CHECK_EXTENSION of the VM returns, by capability.
     public var extensions: [UInt32: HostAnswer<Int>] = [:]

@@ -162,12 +162,12 @@ public struct HostMachine: ~Copyable {
     let place = areas.pool.guest + UInt64(areas.pool.size) - UInt64(index + 1) << 20
     answers.accepted = value(of: create, [place, 0])
     guard answers.accepted.value == 0 else { return answers }
-    if wish != .nothing {
+    for isOn in wish.requests {
       guard let enable = program.enableCapability,
         // struct kvm_enable_cap: cap, flags, args[4].
         machine.memory.write(capability, at: areas.user.guest),
         machine.memory.write(UInt32(0), at: areas.user.guest + 4),
-        machine.memory.write(UInt64(wish == .force ? 1 : 0), at: areas.user.guest + 8)
+        machine.memory.write(UInt64(isOn ? 1 : 0), at: areas.user.guest + 8)
       else {
         answers.accepted = .unknown("KVM has no symbol kvm_vm_ioctl_enable_cap")
         return answers
