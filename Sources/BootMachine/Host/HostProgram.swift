@@ -5,7 +5,7 @@ public import Mitigation
 public final class HostProgram: Sendable {
   public var kernel: KernelImage { image.kernel }
   let image: BootImage
-  /// What starts KVM: kvm.ko and then kvm-intel.ko, or the init calls of what is built in.
+  /// What starts KVM: kvm.ko and then kvm-intel.ko, or the init call of what is built in.
   let starts: [BootPlan.Call]
   /// The ioctls of /dev/kvm: kvm_dev_ioctl(file, number, argument).
   let ioctl: BootPlan.Call
@@ -26,8 +26,8 @@ public final class HostProgram: Sendable {
   /// - Throws: if there is no KVM, or the image lacks what it needs to run.
   public init(_ kernel: KernelImage, modules: [KernelModule]) throws(MachineError) {
     let substitutions = try HostSubstitutions.builtIn()
-    let isBuiltIn = kernel.symbols.address(of: "kvm_dev_ioctl") != nil
-    let used = isBuiltIn ? [] : try Self.order(modules)
+    let parts = try Self.parts(modules, kernel, substitutions.starts)
+    let used = [parts.common, parts.vendor].compactMap(\.self)
     image = try BootImage(kernel, host: HostParts(substitutions: substitutions, modules: used))
     self.modules = used.map(\.name)
     self.substitutions = substitutions.applied(to: kernel)
@@ -45,16 +45,19 @@ public final class HostProgram: Sendable {
     createMachine = call("kvm_arch_init_vm")
     checkMachine = call("kvm_vm_ioctl_check_extension")
     enableCapability = call("kvm_vm_ioctl_enable_cap")
-    if let set {
-      starts = used.indices.compactMap { index in
-        set.address(of: "init_module", inModule: index, of: used).map {
-          BootPlan.Call(name: "\(used[index].name): init_module", address: $0)
-        }
+    func start(_ module: KernelModule?, _ names: [String]) -> BootPlan.Call? {
+      guard let module, let set, let index = used.firstIndex(where: { $0 === module }) else {
+        return names.lazy.compactMap { name in
+          kernel.symbols.address(of: name).map { BootPlan.Call(name: name, address: $0) }
+        }.first
       }
-    } else {
-      starts = substitutions.starts.compactMap { names in names.lazy.compactMap(call).first }
+      return set.address(of: "init_module", inModule: index, of: used).map {
+        BootPlan.Call(name: "\(module.name): init_module", address: $0)
+      }
     }
-    guard !starts.isEmpty else { throw MachineError("nothing that starts KVM was found") }
+    let vendor = start(parts.vendor, substitutions.starts.vendor)
+    starts = [start(parts.common, substitutions.starts.common), vendor].compactMap(\.self)
+    guard vendor != nil else { throw MachineError("nothing that starts KVM was found") }
     controls = Self.range(of: "vmcs_config", set, used, kernel)
   }
 
@@ -62,6 +65,11 @@ public final class HostProgram: Sendable {
   public var asked: [Location] {
     [ioctl, createMachine, checkMachine, enableCapability].compactMap(\.self)
       .map { location($0.address, symbol: $0.name) }
+  }
+
+  /// The code that may enter guests: that of the modules, or of all the kernel where KVM is built in.
+  private var vendorCode: [Range<UInt64>] {
+    image.modules?.modules.flatMap(\.code) ?? image.code
   }
 
   private func location(_ address: UInt64, symbol: String) -> Location {
@@ -75,7 +83,7 @@ public final class HostProgram: Sendable {
   public func constants(_ constants: [UInt32]) -> [Location] {
     let bytes = image.pristine.bytes
     var found: [Location] = []
-    for range in image.modules?.modules.flatMap(\.code) ?? image.code {
+    for range in vendorCode {
       guard let start = image.pristine.map.offset(of: range.lowerBound, count: range.count) else {
         continue
       }
@@ -106,19 +114,22 @@ public final class HostProgram: Sendable {
     return found
   }
 
-  /// kvm.ko before kvm-intel.ko.
-  private static func order(_ modules: [KernelModule]) throws(MachineError) -> [KernelModule] {
-    func module(_ name: String) -> KernelModule? {
+  /// The modules of what is not built in: kvm.ko and kvm-intel.ko.
+  private static func parts(
+    _ modules: [KernelModule], _ kernel: KernelImage, _ starts: HostSubstitutions.Starts
+  ) throws(MachineError) -> (common: KernelModule?, vendor: KernelModule?) {
+    func module(_ name: String) throws(MachineError) -> KernelModule {
       // What the user gave comes after what lay beside the kernel.
-      modules.last { $0.name.replacing("-", with: "_") == name }
+      guard let found = modules.last(where: { $0.name.replacing("-", with: "_") == name }) else {
+        throw MachineError(
+          "KVM is not built in, and no module \(name.replacing("_", with: "-")) was given")
+      }
+      return found
     }
-    guard let vendor = module("kvm_intel") else {
-      throw MachineError("KVM is not built in, and no module kvm-intel was given")
-    }
-    guard let common = module("kvm") else {
-      throw MachineError("KVM is not built in, and no module kvm was given")
-    }
-    return [common, vendor]
+    let hasVendor = starts.vendor.contains { kernel.symbols.address(of: $0) != nil }
+    let vendor = hasVendor ? nil : try module("kvm_intel")
+    let hasCommon = kernel.symbols.address(of: "kvm_dev_ioctl") != nil
+    return (hasCommon ? nil : try module("kvm"), vendor)
   }
 
   private static func range(
@@ -133,7 +144,6 @@ public final class HostProgram: Sendable {
         else { continue }
         return start..<start &+ min(symbol.size, limit)
       }
-      return nil
     }
     guard let start = kernel.symbols.address(of: name), let end = kernel.symbols.end(of: start),
       end > start

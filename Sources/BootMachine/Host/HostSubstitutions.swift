@@ -16,9 +16,16 @@ struct HostSubstitutions: Sendable, Decodable {
   /// The table of memory sections, by which kernels without CONFIG_SPARSEMEM_VMEMMAP tell which page
   /// a `struct page` is of.
   var memoryMap: Substitutions.Named
-  /// What KVM's modules call when they are loaded, by the names that it has where KVM is built in,
-  /// in the order of their calls; of the names of a step the first that the image has counts.
-  var starts: [[String]]
+  var starts: Starts
+
+  /// What KVM's modules call when they are loaded, by the names that it has where they are built in;
+  /// the first that the image has counts.
+  struct Starts: Sendable, Decodable {
+    /// Of kvm.ko; older kernels have none.
+    var common: [String]
+    /// Of kvm-intel.ko.
+    var vendor: [String]
+  }
 
   enum CodingKeys: String, CodingKey {
     case stubs, allocators, callers, starts

@@ -43,7 +43,9 @@ struct HostSampleTests {
 
   @Test("a control that is offered is taken up by who has it, and seen without a layout")
   func control() throws {
-    for (name, takes) in [("kvm", true), ("kvm-modules", true), ("kvm-silent", false)] {
+    for (name, takes) in [
+      ("kvm", true), ("kvm-modules", true), ("kvm-half", true), ("kvm-silent", false),
+    ] {
       let sample = try #require(manifest.hosts.first { $0.name == name })
       let report = try report(on: name, modules: sample.modules)
       for host in report.hosts {
@@ -69,6 +71,7 @@ struct HostSampleTests {
     let vendor = folder.appending(path: "build/kvm-intel.ko").path()
     for (name, modules, reason) in [
       ("kvm-modules", [], "no module kvm-intel"), ("kvm-modules", [vendor], "no module kvm was"),
+      ("kvm-half", [], "no module kvm-intel"),
       ("short", [], "no module kvm-intel"),
     ] {
       let opened = try modules.flatMap { try Artefact.openModules(path: $0) }.map {

@@ -157,7 +157,7 @@ const tabs = report.images.length < 2 ? null : h("label", { class: "field" }, h(
     report.images.map((image, index) => h("option", { value: index }, image.path))));
 frame([
   h("strong", {}, "bhbcheck"), h("span", { class: "muted" }, report.tool.version), tabs,
-  h("nav", { "aria-label": "Sections" }, [["findings", "findings"], ["paths", "boot paths"], ["sequence", "sequence"], ["sites", "sites"], ["tree", "tree"], ["bits", "bits"], ["kernel", "kernel"]]
+  h("nav", { "aria-label": "Sections" }, [["findings", "findings"], ["paths", "boot paths"], ["sequence", "sequence"], ["sites", "sites"], ["tree", "tree"], ["bits", "bits"], ...(report.images.some((image) => image.host) ? [["host", "host"]] : []), ["kernel", "kernel"]]
     .map(([id, name]) => h("a", { href: `#${id}` }, name))), themeButton(),
 ], main, panel.panel);
 
