@@ -126,6 +126,8 @@ struct SampleManifest: Decodable {
       /// Whether short-adequate is promised; null: unknown. So for the others.
       var promises: Bool?
       var forces: Bool?
+      /// What a VM is promised that asked for nothing; null: not stated.
+      var unasked: Bool?
       /// What a VM is promised that asked; null: KVM refused.
       var whenForced: Bool?
       var whenStopped: Bool?

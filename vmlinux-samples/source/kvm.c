@@ -4,6 +4,7 @@
 MODULE_NAME("kvm");
 
 u8 kvm_can_force;
+u8 kvm_forces_by_default;
 static u8 is_started;
 
 FUNCTION_OF_ITS_OWN int kvm_x86_init(void)
@@ -17,7 +18,7 @@ FUNCTION_OF_ITS_OWN int kvm_arch_init_vm(struct kvm *kvm, u64 type)
 {
 	if (type)
 		return -EINVAL;
-	kvm->forces = 0;
+	kvm->forces = kvm_forces_by_default;
 	return 0;
 }
 

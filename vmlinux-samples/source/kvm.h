@@ -46,6 +46,9 @@ struct vmcs_config {
 /* Whether BHI_DIS_S can be kept set behind a guest's back. */
 extern u8 kvm_can_force;
 
+/* A parameter: whether it is for VMs that ask for nothing. */
+extern u8 kvm_forces_by_default;
+
 #ifdef MODULE
 #define STARTS_AS(name) int init_module(void) __attribute__((alias(#name)))
 #define MODULE_NAME(text) \

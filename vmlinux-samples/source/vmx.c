@@ -11,6 +11,26 @@ MODULE_NAME("kvm_intel");
 #define FIELD_SPEC_CTRL_SHADOW 0x204c
 
 struct vmcs_config vmcs_config;
+
+/* What a kernel's table of parameters holds, and who runs the kernel takes from the command line. */
+struct kernel_param {
+	const char *name;
+	void *module;
+	const void *operations;
+	u16 permissions;
+	signed char level;
+	u8 flags;
+	void *argument;
+};
+#ifdef MODULE
+#define PARAMETER(text) text
+#else
+#define PARAMETER(text) "kvm_intel." text
+#endif
+static const struct kernel_param force_by_default_parameter
+	__attribute__((section("__param"), used, aligned(8))) = {
+	.name = PARAMETER("force_bhi_dis_s"), .level = -1, .argument = &kvm_forces_by_default,
+};
 static void *region;
 
 /* With an entry of its own in the exception table, as each file of a kernel has it. */
@@ -55,8 +75,11 @@ FUNCTION_OF_ITS_OWN int vmx_init(void)
 	vmcs_config.primary = read_msr(MSR_VMX_PROCBASED_CTLS) >> 32;
 	if (vmcs_config.primary & ACTIVATE_TERTIARY && KVM != KVM_SILENT)
 		vmcs_config.tertiary = read_msr(MSR_VMX_PROCBASED_CTLS3) & VIRTUALIZE_SPEC_CTRL;
+	if (KVM == KVM_SILENT)
+		kvm_forces_by_default = 0;
 	kvm_can_force = cpu_has(FEATURE_BHI_CTRL) &&
 		(vmcs_config.tertiary || KVM == KVM_WITHOUT_CONTROL);
+	kvm_forces_by_default &= kvm_can_force;
 	return 0;
 }
 STARTS_AS(vmx_init);

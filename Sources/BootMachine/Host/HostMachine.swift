@@ -25,6 +25,12 @@ public struct HostMachine: ~Copyable {
         return answers
       }
     }
+    for parameters in program.parameters {
+      if let failure = set(parameters, from: request.commandLine) {
+        answers.failure = "KVM's parameters: " + text(failure)
+        return answers
+      }
+    }
     for start in program.starts {
       switch result(of: start) {
       case .failure(let reason):
@@ -56,6 +62,27 @@ public struct HostMachine: ~Copyable {
         .compactMap { $0?.name }
     }
     return answers
+  }
+
+  /// Lets the kernel's own parse_args() set what a command line says of a module, as start_kernel()
+  /// does where it is built in, and load_module() with what modprobe takes from the command line.
+  private func set(
+    _ parameters: HostProgram.Parameters, from commandLine: String
+  ) -> Failure? {
+    let prefix = "\(parameters.module)."
+    let words = commandLine.split(separator: " ").filter { $0.hasPrefix(prefix) }
+      .map { parameters.isBuiltIn ? $0 : $0.dropFirst(prefix.count) }
+    guard !words.isEmpty, let areas = machine.memory.map.host else { return nil }
+    // parse_args() writes into the text while it reads it.
+    let text = Array(words.joined(separator: " ").utf8) + [0]
+    guard let parse = program.parseArguments, machine.memory.write(text, at: areas.arguments) else {
+      return .missing("the image has no symbol parse_args")
+    }
+    let count = UInt64(parameters.table.count) / HostProgram.Parameters.size
+    // doing, args, params, num, min_level, max_level; arg and unknown are 0 on the stack.
+    let level = UInt64(bitPattern: -1)
+    return machine.call(
+      parse, [areas.arguments, areas.arguments, parameters.table.lowerBound, count, level, level])
   }
 
   // MARK: Calls

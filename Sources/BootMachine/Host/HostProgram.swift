@@ -15,6 +15,10 @@ public final class HostProgram: Sendable {
   let checkMachine: BootPlan.Call?
   /// kvm_vm_ioctl_enable_cap(kvm, capability).
   let enableCapability: BootPlan.Call?
+  /// parse_args(doing, args, params, num, min_level, max_level, arg, unknown).
+  let parseArguments: BootPlan.Call?
+  /// The parameters of KVM's modules.
+  let parameters: [Parameters]
   /// Where KVM keeps the VMX controls that it uses (`vmcs_config`); nil if that is not known.
   let controls: Range<UInt64>?
   /// What stands in for functions of the kernel while KVM runs.
@@ -45,6 +49,10 @@ public final class HostProgram: Sendable {
     createMachine = call("kvm_arch_init_vm")
     checkMachine = call("kvm_vm_ioctl_check_extension")
     enableCapability = call("kvm_vm_ioctl_enable_cap")
+    parseArguments = kernel.symbols.address(of: "parse_args").map {
+      BootPlan.Call(name: "parse_args", address: $0)
+    }
+    parameters = Self.parameters(set, kernel)
     func start(_ module: KernelModule?, _ names: [String]) -> BootPlan.Call? {
       guard let module, let set, let index = used.firstIndex(where: { $0 === module }) else {
         return names.lazy.compactMap { name in
@@ -59,6 +67,30 @@ public final class HostProgram: Sendable {
     starts = [start(parts.common, substitutions.starts.common), vendor].compactMap(\.self)
     guard vendor != nil else { throw MachineError("nothing that starts KVM was found") }
     controls = Self.range(of: "vmcs_config", set, used, kernel)
+  }
+
+  /// A table of `struct kernel_param` (include/linux/moduleparam.h).
+  struct Parameters: Sendable {
+    static let size: UInt64 = 40
+    /// The module as command lines name it.
+    var module: String
+    /// Whether the table is the kernel's own, whose names begin with those of the modules.
+    var isBuiltIn: Bool
+    var table: Range<UInt64>
+  }
+
+  /// The tables of KVM's modules: their own, or that of the kernel.
+  private static func parameters(
+    _ set: ModuleSet?, _ kernel: KernelImage
+  ) -> [Parameters] {
+    ["kvm", "kvm_intel"].compactMap { name in
+      if let set, let module = set.modules.first(where: { $0.name == name }) {
+        return module.parameters.map { Parameters(module: name, isBuiltIn: false, table: $0) }
+      }
+      return kernel.table(from: "__start___param", to: "__stop___param", orSection: "__param").map {
+        Parameters(module: name, isBuiltIn: true, table: $0)
+      }
+    }
   }
 
   /// The functions that answer.

@@ -19,6 +19,8 @@ struct ModuleSet: Sendable {
     /// `__ex_table` and `__bug_table`.
     var exceptions: Range<UInt64>?
     var bugs: Range<UInt64>?
+    /// `__param`.
+    var parameters: Range<UInt64>?
   }
 
   /// The addresses that the modules take, page-aligned.
@@ -148,6 +150,7 @@ struct ModuleSet: Sendable {
       if section.isExecutable { loaded.code.append(range) }
       if section.name == "__ex_table" { loaded.exceptions = range }
       if section.name == "__bug_table" { loaded.bugs = range }
+      if section.name == "__param" { loaded.parameters = range }
       if let bytes = module.contents(of: section) {
         loaded.pieces.append((range.lowerBound, Array(bytes)))
       }

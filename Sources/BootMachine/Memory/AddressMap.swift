@@ -43,6 +43,8 @@ struct AddressMap: Sendable {
     var all: [Area] { [helpers, pool, pages, user] }
     /// Where the next free address of the pool stands.
     var cursor: UInt64 { helpers.guest + UInt64(helpers.size) - 8 }
+    /// Where a command line stands that is taken apart.
+    var arguments: UInt64 { user.guest + UInt64(user.size) - 4096 }
   }
 
   /// The direct map of all memory, and the array of `struct page`, as they are before they are moved

@@ -44,8 +44,8 @@ private struct HostRules {
     } where: { host in
       guard !host.isJustified else { return false }
       return host.promises?.contains(.shortAdequate) == true
-        // Without anybody's asking, and where KVM refused, nothing is forced.
-        || host.ableToForce == false
+        // Without the control in use nothing is forced, whatever was asked for.
+        || host.ableToForce == false && host.takesControl != true
           && host.machines.contains { $0.promises?.contains(.shortAdequate) == true }
     }
   }

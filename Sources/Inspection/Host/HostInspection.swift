@@ -42,12 +42,13 @@ public struct HostInspection: Sendable {
     report.stubs = program.substitutions
     report.asked = program.asked
     report.fields = program.constants(VMXControl.fields)
-    let line = EffectiveCommandLine(kernel.identity)
-      .text(for: CommandLine(name: "default", line: ""))
+    let lines = EffectiveCommandLine(kernel.identity)
     report.hosts =
       inParallel(rows.count, jobs: jobs, { HostWorker(program) }) {
         (worker: inout HostWorker, index) in
-        outcome(of: rows[index], commandLine: line, &worker)
+        let row = rows[index]
+        let line = CommandLine(name: row.kind.id, line: row.kind.commandLine ?? "")
+        return outcome(of: row, commandLine: lines.text(for: line), &worker)
       }
     return report
   }

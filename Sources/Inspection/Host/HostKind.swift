@@ -14,6 +14,8 @@ public struct HostKind: Sendable, Hashable, Decodable {
   var applies: Applicability?
   /// What the hypervisor below says; nil: nothing.
   var statements: [Statement]?
+  /// What the host is booted with besides, as `kvm_intel.PARAMETER=1`; nil: nothing.
+  var commandLine: String?
   var operations: [EnvironmentOperation]?
   var source: [String]?
 }
@@ -86,6 +88,7 @@ extension MatrixCatalog {
         kind.environment = record.environment ?? parent.environment
         kind.applies = record.applies ?? parent.applies
         kind.statements = record.statements ?? parent.statements
+        kind.commandLine = record.commandLine ?? parent.commandLine
         kind.operations = (parent.operations ?? []) + (record.operations ?? [])
       }
       known[kind.id] = kind

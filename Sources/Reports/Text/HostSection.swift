@@ -8,8 +8,8 @@ struct HostTable {
   }
 
   static let header = [
-    "host", "is told", "promises", "can force BHI_DIS_S", "VM with force", "VM with stop",
-    "supported CPUID", "CPUs",
+    "host", "is told", "promises", "can force BHI_DIS_S", "to a VM", "VM with force",
+    "VM with stop", "supported CPUID", "CPUs",
   ]
 
   let rows: [Row]
@@ -38,11 +38,13 @@ struct HostTable {
     func machine(_ wish: HostVM.Wish) -> String {
       guard let machine = host.machines.first(where: { $0.wish == wish }) else { return "-" }
       guard let accepted = machine.accepted else { return unknown }
-      return (accepted ? "agreed" : "refused") + ": \(machine.promises.words)"
+      // A VM that wishes nothing has nothing to be agreed to.
+      let answer = wish == .nothing ? "" : accepted ? "agreed: " : "refused: "
+      return answer + machine.promises.words
     }
     return [
       host.host, host.facts.isGuest ? host.statement.rawValue : "-", host.promise,
-      host.force, machine(.force), machine(.stop), host.listed,
+      host.force, machine(.nothing), machine(.force), machine(.stop), host.listed,
     ]
   }
 }
