@@ -186,7 +186,13 @@ public struct HostMachine: ~Copyable {
       return answers
     }
     // Slots of 1 MiB from the pool's end, which allocations do not reach.
-    let place = areas.pool.guest + UInt64(areas.pool.size) - UInt64(index + 1) << 20
+    let end = areas.pool.guest + UInt64(areas.pool.size)
+    let place = end - UInt64(index + 1) << 20
+    let slots = UInt64(HostAnswers.Wish.allCases.count) << 20
+    guard let next = machine.memory.read(UInt64.self, at: areas.cursor), next <= end - slots else {
+      answers.accepted = .unknown("KVM took more memory than there is")
+      return answers
+    }
     answers.accepted = value(of: create, [place, 0])
     guard answers.accepted.value == 0 else { return answers }
     for isOn in wish.requests {

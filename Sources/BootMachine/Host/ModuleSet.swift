@@ -28,6 +28,7 @@ struct ModuleSet: Sendable {
   private(set) var modules: [Loaded] = []
   /// Symbols that no one defines, with the address that stands for each: nothing is mapped there.
   private(set) var missing: [UInt64: String] = [:]
+  private var missingPlaces: [String: UInt64] = [:]
   private var names: [String: UInt64] = [:]
   /// The places of functions and data, in ascending order of address.
   private var places: [(address: UInt64, name: String)] = []
@@ -51,7 +52,7 @@ struct ModuleSet: Sendable {
       if let release = module.release, let other = kernel.identity.release, release != other {
         throw MachineError("\(module.name) is for \(release), the kernel is \(other)")
       }
-      let loaded = try Self.lay(out: module, at: &next, perCPUBase: perCPUBase)
+      let loaded = try Self.lay(out: module, from: start, at: &next, perCPUBase: perCPUBase)
       self.modules.append(loaded)
     }
     addresses = start..<next
@@ -133,7 +134,7 @@ struct ModuleSet: Sendable {
   // MARK: Laying out
 
   private static func lay(
-    out module: KernelModule, at next: inout UInt64, perCPUBase: UInt64
+    out module: KernelModule, from start: UInt64, at next: inout UInt64, perCPUBase: UInt64
   ) throws(MachineError) -> Loaded {
     var loaded = Loaded(
       name: module.name, sections: [:], pieces: [],
@@ -146,6 +147,9 @@ struct ModuleSet: Sendable {
       }
       let range = next..<next + UInt64(section.size)
       next = (range.upperBound + page - 1) & ~(page - 1)
+      guard next - start <= 1 << 30 else {
+        throw MachineError("\(module.name): its sections do not fit into the space of modules")
+      }
       loaded.sections[section.index] = range
       if section.isExecutable { loaded.code.append(range) }
       if section.name == "__ex_table" { loaded.exceptions = range }
@@ -225,13 +229,14 @@ struct ModuleSet: Sendable {
   }
 
   private mutating func address(ofMissing name: String) throws(MachineError) -> UInt64 {
-    if let known = missing.first(where: { $0.value == name }) { return known.key }
+    if let known = missingPlaces[name] { return known }
     guard missing.count < Self.missingLimit else {
       throw MachineError("the kernel lacks more than \(missing.count) symbols of its modules")
     }
     // Away from the page behind the modules, so that no access runs into it by accident.
     let address = addresses.upperBound &+ Self.page &+ UInt64(16 * missing.count)
     missing[address] = name
+    missingPlaces[name] = address
     return address
   }
 }

@@ -42,4 +42,23 @@ struct RealKernelsHostTests {
     }
     #expect(inspection.findings(on: report).map(\.id) == [.promisesNothing])
   }
+
+  @Test("the modules of another kernel are refused")
+  func foreignModules() throws {
+    let artefacts = try RealKernels.paths.map { try RealKernels.artefact($0) }
+    let kernels = try artefacts.map { try KernelImage($0) }
+    guard let first = kernels.first,
+      let other = zip(kernels, artefacts).first(where: { kernel, artefact in
+        kernel.identity.release != first.identity.release && artefact.modules.count > 1
+      })
+    else {
+      print("only one release is there: set BHBCHECK_KERNELS to two, with their modules")
+      return
+    }
+    let modules = try other.1.modules.map { try KernelModule($0) }
+    let report = try HostInspection(try MatrixCatalog.standard()).report(
+      on: first, modules: modules)
+    #expect(report.undeterminedBecause?.contains(" is for ") == true, "\(report)")
+    #expect(report.hosts.isEmpty)
+  }
 }
