@@ -65,8 +65,17 @@ extension ImageReport {
     findings.contains { $0.severity >= severity }
   }
 
-  /// Whether any boot path of the image could not be determined.
-  public var hasUndeterminedPath: Bool { paths.contains(where: \.isUndetermined) }
+  /// Whether any boot path of the image, or what its KVM says on any host, could not be determined.
+  public var hasUndeterminedPath: Bool {
+    paths.contains(where: \.isUndetermined) || host?.isUndetermined == true
+  }
+}
+
+extension HostReport {
+  /// Whether what KVM says on any host is unknown.
+  public var isUndetermined: Bool {
+    undeterminedBecause != nil || hosts.contains { $0.undeterminedBecause != nil }
+  }
 }
 
 extension JudgedPath {

@@ -221,6 +221,8 @@ public struct ImageReport: Sendable, Hashable, Codable {
   @OrNull public var otherInfluences: [ListenedBit]?
   public var paths: [JudgedPath]
   public var findings: [Finding]
+  /// What its KVM can promise; null if nobody asked it.
+  @OrNull public var host: HostReport?
 
   public init(path: String) {
     self.path = path
@@ -241,6 +243,6 @@ public struct ImageReport: Sendable, Hashable, Codable {
     case unknownSites = "unknown_sites"
     case bits
     case otherInfluences = "other_influences"
-    case paths, findings
+    case paths, findings, host
   }
 }

@@ -1,6 +1,9 @@
 extension Rule {
   /// All rules, in the order of their ids. An id is never used again for something else.
-  public static let all: [Rule] = sequenceRules + detectionRules + pathRules + codeRules + remarks
+  public static let all: [Rule] =
+    sequenceRules + detectionRules + pathRules + codeRules
+    + remarks.filter { $0.id < .unjustifiedPromise } + hostRules
+    + remarks.filter { $0.id > .unjustifiedPromise }
 
   /// The rule with an id; nil if no rule has it.
   public static func of(_ id: RuleID) -> Rule? { all.first { $0.id == id } }
@@ -168,6 +171,50 @@ extension Rule {
       advice: "Decide before alternative_instructions() runs."),
   ]
 
+  private static let hostRules: [Rule] = [
+    Rule(
+      .unjustifiedPromise, .error, "KVM promises short-adequate where nothing justifies it",
+      why:
+        "The host is no known core from before Alder Lake, nobody below told it so, and nothing "
+        + "forces BHI_DIS_S. A VMM that passes the promise on leaves guests with too short a "
+        + "sequence.",
+      advice:
+        "Return the hint only for a known old core on bare metal, for a guest that was told it, or "
+        + "for a VM for which BHI_DIS_S is forced."),
+    Rule(
+      .hintListedAsSupported, .error, "KVM lists the hint itself as supported CPUID",
+      why:
+        "KVM_GET_SUPPORTED_CPUID knows no VM and no pool of hosts, and VMMs pass what it lists "
+        + "through: every guest would be told so, wherever it runs.",
+      advice: "Leave the hint out of KVM_GET_SUPPORTED_CPUID; answer it as a capability."),
+    Rule(
+      .forcingWithoutMeans, .error, "KVM says that it can force BHI_DIS_S and lacks the means",
+      why:
+        "It takes BHI_CTRL and the VMX control that virtualizes SPEC_CTRL: without them a guest "
+        + "clears the bit by writing the register.",
+      advice:
+        "Tie the answer to BHI_CTRL and to the tertiary control as it stands in vmcs_config."),
+    Rule(
+      .meansNotOffered, .warning, "KVM uses the control and does not say that it can force",
+      why:
+        "It sets SPEC_CTRL apart from the guest's view, and userspace that asks is told that this "
+        + "cannot be had: guests run the long sequence for nothing.",
+      advice: "Answer the capability by what hardware setup found."),
+    Rule(
+      .wishIgnored, .error, "what KVM promises a VM does not follow what was asked for it",
+      why:
+        "A VM for which forcing was stopped must not be promised what rests on it, and one for "
+        + "which KVM agreed to force has to be told.",
+      advice:
+        "Let KVM_CHECK_EXTENSION of the VM and the setting of KVM_ENABLE_CAP read the same state."),
+    Rule(
+      .promisesNothing, .note, "KVM promises nothing on any host",
+      why:
+        "A VMM learns nothing from this kernel, and has to leave guests without the hint: they run "
+        + "the long sequence.",
+      advice: "Nothing has to be done. Kernels without these capabilities all do so."),
+  ]
+
   private static let remarks: [Rule] = [
     Rule(
       .excessive, .note, "long where short would do",
@@ -183,6 +230,10 @@ extension Rule {
         "It writes the counts or forces a feature after the point where the machine stopped, so the "
         + "outcomes hold only if it does not run.",
       advice: "Read the functions named; confirm with `boot`."),
+    Rule(
+      .hostUndetermined, .warning, "hosts on which KVM could not be asked",
+      why: "What it would promise there is unknown, which is not the same as nothing.",
+      advice: "See the reason; give kvm.ko and kvm-intel.ko where KVM is not built in."),
   ]
 }
 
@@ -210,8 +261,22 @@ extension RuleID {
   public static let malformedTable = RuleID("BHB042")
   public static let forcedTooLate = RuleID("BHB043")
   public static let excessive = RuleID("BHB050")
+  public static let unjustifiedPromise = RuleID("BHB060")
+  public static let hintListedAsSupported = RuleID("BHB061")
+  public static let forcingWithoutMeans = RuleID("BHB062")
+  public static let meansNotOffered = RuleID("BHB063")
+  public static let wishIgnored = RuleID("BHB064")
+  public static let promisesNothing = RuleID("BHB065")
   public static let undetermined = RuleID("BHB090")
   public static let codeNotRun = RuleID("BHB091")
+  public static let hostUndetermined = RuleID("BHB092")
+}
+
+extension RuleID {
+  /// Whether it is about what KVM says, and so about the guests of this kernel, not about itself.
+  public var isAboutHosts: Bool {
+    (Self.unjustifiedPromise...Self.promisesNothing).contains(self) || self == .hostUndetermined
+  }
 }
 
 extension Finding {

@@ -52,7 +52,10 @@ extension Check {
             check($0.id.text, [$0], failOn: failOn)
           })
       let paths = Suite(name: "boot-paths", checks: image.paths.map(check))
-      return Subject(name: image.path, suites: image.paths.isEmpty ? [rules] : [rules, paths])
+      let hosts = Suite(
+        name: "hosts", checks: image.host?.hosts.map { check($0, image.findings) } ?? [])
+      return Subject(
+        name: image.path, suites: [rules] + [paths, hosts].filter { !$0.checks.isEmpty })
     }
   }
 
@@ -82,6 +85,22 @@ extension Check {
     }
     let more = failing.count > 1 ? " (and \(failing.count - 1) more)" : ""
     return Check(name: name, result: .failed(first.message + more), details: lines)
+  }
+
+  /// A host passes where KVM was asked and no error rests on what it said.
+  private static func check(_ host: HostOutcome, _ findings: [Finding]) -> Check {
+    let wrong = findings.first { $0.severity == .error && $0.paths.contains(host.id) }
+    let result: Result =
+      if let reason = host.undeterminedBecause {
+        .unknown("undetermined: \(reason)")
+      } else if let wrong {
+        .failed("\(wrong.id): \(wrong.message)")
+      } else {
+        .passed
+      }
+    return Check(
+      name: host.id, result: result,
+      details: ["promises: \(host.promise)", "can force BHI_DIS_S: \(yesOrNo(host.ableToForce))"])
   }
 
   private static func check(_ path: JudgedPath) -> Check {

@@ -80,8 +80,9 @@ struct ImageInput: ParsableArguments {
   ) throws(ImageError) -> Inspector {
     var members: [Artefact.Member] = []
     for path in companions.modules {
-      members.append(
-        try named(path) { path throws(ImageError) in try Artefact.openModule(path: path) })
+      members += try named(path) { path throws(ImageError) in
+        try Artefact.openModules(path: path)
+      }
     }
     var map: Artefact.Member?
     if let systemMap = companions.systemMap {
@@ -92,9 +93,9 @@ struct ImageInput: ParsableArguments {
       systemMap: map)
   }
 
-  private func named(
-    _ path: String, _ open: (String) throws(ImageError) -> Artefact.Member
-  ) throws(ImageError) -> Artefact.Member {
+  private func named<Value>(
+    _ path: String, _ open: (String) throws(ImageError) -> Value
+  ) throws(ImageError) -> Value {
     do {
       return try open(path)
     } catch {

@@ -29,11 +29,31 @@ struct Inspect: ParsableCommand {
       """)
   var thorough = false
 
+  @Flag(
+    help: """
+      Also run the image's KVM on host profiles, and say what it can promise its guests there and \
+      whether it can force BHI_DIS_S.
+      """)
+  var host = false
+
+  @Option(help: ArgumentHelp("kvm.ko, for --host where KVM is not built in.", valueName: "file"))
+  var kvm: String?
+
+  @Option(
+    help: ArgumentHelp("kvm-intel.ko, for --host where KVM is not built in.", valueName: "file"))
+  var kvmIntel: String?
+
   @Flag(help: "Add the SHA-256 of each vmlinux, as it is when every layer around it is taken off.")
   var hash = false
 
   @Option(name: .shortAndLong, help: "How many threads run boot paths.")
   var jobs = 1
+
+  func validate() throws {
+    if !host, kvm != nil || kvmIntel != nil {
+      throw ValidationError("--kvm and --kvm-intel are for --host")
+    }
+  }
 
   func run() throws {
     var (inspector, report) = try Output.usable {
@@ -42,10 +62,16 @@ struct Inspect: ParsableCommand {
         discover && !isStatic
         ? Discovery(catalog, asked: try judging.contract(of: catalog)) : nil
       discovery?.isThorough = thorough
-      let inspector = try input.inspector(
+      var input = input
+      input.companions.modules += [kvm, kvmIntel].compactMap(\.self)
+      var inspector = try input.inspector(
         matrix: isStatic ? nil : try judging.matrix(catalog),
         runner: PathRunner(jobs: jobs, wantsTrace: output.written.needsTraces),
         policy: try judging.policy(of: catalog), discovery: discovery)
+      if host {
+        inspector.hosts = try HostInspection(
+          catalog, contract: try judging.contract(of: catalog), jobs: jobs)
+      }
       return (inspector, try judging.head(catalog, discovery: discovery))
     }
     if isStatic { report.policy = nil }

@@ -118,15 +118,41 @@ struct SampleManifest: Decodable {
     var contracts: [Contract]
   }
 
+  /// A sample with a KVM, and what that says.
+  struct Host: Decodable, CustomTestStringConvertible {
+    struct Answer: Decodable {
+      /// The id of the host.
+      var host: String
+      /// Whether short-adequate is promised; null: unknown. So for the others.
+      var promises: Bool?
+      var forces: Bool?
+      /// What a VM is promised that asked for nothing; null: not stated.
+      var unasked: Bool?
+      /// What a VM is promised that asked; null: KVM refused.
+      var whenForced: Bool?
+      var whenStopped: Bool?
+    }
+
+    var name: String
+    var what: String
+    /// Files of modules.
+    var modules: [String]
+    var findings: [String]
+    var answers: [Answer]
+
+    var testDescription: String { name }
+  }
+
   var formatVersion: Int
   var samples: [Sample]
+  var hosts: [Host]
   var cpus: [String: CPU]
   var environments: [String: Environment]
   var pathTables: [String: PathTable]
   var contracts: [Contract] = []
 
   private enum CodingKeys: String, CodingKey {
-    case formatVersion, samples, cpus, environments, pathTables
+    case formatVersion, samples, hosts, cpus, environments, pathTables
   }
 
   static let folder = URL(filePath: #filePath).deletingLastPathComponent()
@@ -237,13 +263,13 @@ struct SampleManifest: Decodable {
 enum BuiltSamples {
   static let manifest = Result { try SampleManifest.read() }
   static let all = (try? manifest.get().samples) ?? []
+  static let hosts = (try? manifest.get().hosts) ?? []
 
   /// Whether `make -C vmlinux-samples` has run.
   static let areThere =
     !all.isEmpty
-    && all.allSatisfy {
-      FileManager.default.fileExists(
-        atPath: SampleManifest.folder.appending(path: $0.file).path())
+    && (all.map(\.file) + hosts.flatMap { ["build/\($0.name).vmlinux"] + $0.modules }).allSatisfy {
+      FileManager.default.fileExists(atPath: SampleManifest.folder.appending(path: $0).path())
     }
 }
 

@@ -21,6 +21,10 @@ struct SampleTests {
       makefile.firstMatch(of: /(?s)\nVARIANTS := (.*?)\n\n/)
     ).output.1.split(whereSeparator: { $0 == " " || $0 == "\n" || $0 == "\\" })
     #expect(Set(variants.map(String.init)) == Set(manifest.samples.map(\.name)))
+    let hosts = try #require(
+      makefile.firstMatch(of: /(?s)\nHOSTS := (.*?)\n\n/)
+    ).output.1.split(whereSeparator: { $0 == " " || $0 == "\n" || $0 == "\\" })
+    #expect(Set(hosts.map(String.init)) == Set(manifest.hosts.map(\.name)))
     for sample in manifest.samples {
       let expected = sample.expected
       for variant in expected.variants {

@@ -18,11 +18,29 @@ import Testing
     #expect(
       try json(image) == """
         {"bits":null,"error":{"code":"truncated","message":"cut off",\
-        "offset":"0x00000000000001f1"},"findings":[],"kernel":null,"missing_sites":[],\
+        "offset":"0x00000000000001f1"},"findings":[],"host":null,"kernel":null,"missing_sites":[],\
         "notes":[],"other_influences":null,"path":"boot/vmlinuz","paths":[],"sequence":null,\
         "sha256":null,"sites":[],"stubs":[],"symbols_from":null,"unknown_sites":[]}
         """)
     #expect(try roundTrip(image) == image)
+  }
+
+  @Test func aDocumentFromBeforeHostsWereAskedIsRead() throws {
+    let image = ImageReport(path: "boot/vmlinuz")
+    let old = try json(image).replacing(#""host":null,"#, with: "")
+    #expect(!old.contains("host"))
+    #expect(try decode(old, as: ImageReport.self) == image)
+  }
+
+  @Test func aHostThatCouldNotBeAskedLeavesTheReportUndetermined() {
+    var image = ImageReport(path: "boot/vmlinuz")
+    #expect(!image.hasUndeterminedPath)
+    var host = HostReport(contract: "c")
+    image.host = host
+    #expect(!image.hasUndeterminedPath)
+    host.undeterminedBecause = "no module"
+    image.host = host
+    #expect(image.hasUndeterminedPath)
   }
 
   @Test func aPathIsWrittenWithItsIdAndReadBackWithoutIt() throws {

@@ -18,6 +18,7 @@ struct NamedReport: Sendable, CustomTestStringConvertible {
         Fixture.shortKernel(), Fixture.absentKernel(), Fixture.failedImage(),
         Fixture.undeterminedKernel(),
       ])),
+    NamedReport(name: "a host", report: Fixture.report([Fixture.hostKernel()])),
   ]
 }
 

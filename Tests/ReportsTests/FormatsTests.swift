@@ -87,6 +87,26 @@ import Testing
     #expect(openvex(report)?.contains(#""status" : "under_investigation""#) == true)
   }
 
+  @Test func everyHostIsATest() {
+    let lines = KTAPReport.render(Fixture.report([Fixture.hostKernel()])).split(separator: "\n")
+      .filter { $0.contains("sapphire-rapids/control") || $0.contains("ice-lake-sp/guest") }
+      .filter { $0.contains("ok ") }
+    // One that a finding names, two without one, and one that could not be asked.
+    #expect(lines.count { $0.contains("not ok ") } == 2, "\(lines)")
+    #expect(lines.count == 4)
+    #expect(lines.count { $0.contains("# ERROR undetermined") } == 1)
+  }
+
+  @Test func whatKVMSaysIsNoVulnerabilityOfItsKernel() throws {
+    var image = Fixture.hostKernel()
+    image.paths = Array(image.paths.prefix { $0.verdict == .adequate })
+    let alone = openvex(Fixture.report([image]))
+    image.findings = []
+    let without = openvex(Fixture.report([image]))
+    #expect(try #require(alone).contains(#""status" : "affected""#) == false)
+    #expect(try #require(without).contains(#""status" : "affected""#) == false)
+  }
+
   @Test func whatDoesNotFailTheRunDoesNotFailATest() {
     var image = Fixture.shortKernel()
     image.paths = []

@@ -29,6 +29,7 @@ extension Fixture {
         locations: [Location(image: "vmlinux", address: Address(2), symbol: "g")], advice: "mend",
         followsFrom: [RuleID("BHB002")])
     ]
+    image.host = host()
     var report = report([image])
     report.overrides = [
       .init(file: "cpus.json", hash: String(repeating: "ab", count: 32))
@@ -41,6 +42,71 @@ extension Fixture {
           paths: ["a/b/silent/c"])
       ])
     return report
+  }
+
+  /// A kernel whose KVM was asked, on one host in vain.
+  static func hostKernel() -> ImageReport {
+    var image = shortKernel()
+    image.host = host()
+    image.host?.undeterminedBecause = nil
+    image.findings = [
+      Finding(
+        .wishIgnored, "KVM does not follow", paths: ["sapphire-rapids/control/silent"])
+    ]
+    return image
+  }
+
+  /// What a KVM says that keeps its word, and one that could not be asked.
+  static func host() -> HostReport {
+    var host = HostReport(contract: "kvm-hint")
+    host.modules = ["kvm", "kvm_intel"]
+    host.stubs = [Substitution(symbol: "kfree", reason: "nothing is taken back")]
+    host.asked = [Location(image: "kvm", address: Address(0x40), symbol: "kvm_dev_ioctl")]
+    host.fields = [Location(image: "kvm_intel", address: Address(0x80), symbol: "vmx_enter")]
+    var able = HostOutcome(
+      cpu: "sapphire-rapids", host: "control", statement: .silent,
+      facts: HostFacts(
+        isGuest: false, isKnownOld: false, affected: true, showsBHIControl: true,
+        offersControl: true, bhiNo: false))
+    able.starts = true
+    able.hints = Hex32(0)
+    able.promises = []
+    able.ableToForce = true
+    able.takesControl = true
+    able.supported = CPUIDAccess(
+      leaf: 0x4000_0001, subleaf: 0, eax: 0x0100_7efb, ebx: 0, ecx: 0, edx: 0)
+    able.machines = [
+      HostVM(wish: .nothing, accepted: true, promises: []),
+      HostVM(wish: .force, accepted: true, promises: [.shortAdequate]),
+      HostVM(wish: .stop, accepted: nil, promises: nil, undeterminedBecause: "it warned"),
+    ]
+    able.functions = ["vmx_init", "kvm_dev_ioctl"]
+    able.given = ["MSR 0x492"]
+    able.derived = ["host control"]
+    var told = HostOutcome(
+      cpu: "ice-lake-sp", host: "guest", statement: .shortAdequate,
+      facts: HostFacts(
+        isGuest: true, isKnownOld: false, affected: true, showsBHIControl: false,
+        offersControl: false, bhiNo: false))
+    told.starts = true
+    told.hints = Hex32(2)
+    told.promises = [.shortAdequate]
+    told.ableToForce = false
+    var none = told
+    none.starts = false
+    none.startError = -95
+    none.hints = nil
+    none.promises = nil
+    none.ableToForce = nil
+    var unknown = able
+    unknown.starts = nil
+    unknown.hints = nil
+    unknown.promises = nil
+    unknown.ableToForce = nil
+    unknown.undeterminedBecause = "vmx_init: WARN at vmx_init+0x1a"
+    host.hosts = [able, told, none, unknown]
+    host.undeterminedBecause = "no module kvm was given"
+    return host
   }
 
   private static let cpuidBit = ListenedBit(

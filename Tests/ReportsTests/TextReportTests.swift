@@ -1,3 +1,4 @@
+import Foundation
 import Mitigation
 import Reports
 import Testing
@@ -29,6 +30,13 @@ import Testing
     var report = Fixture.populated()
     report.images[0].error = nil
     try expectSnapshot(TextReport().render(report), "populated.txt")
+  }
+
+  @Test func hosts() throws {
+    let page = text(Fixture.hostKernel())
+    let start = try #require(page.range(of: "\nHost "))
+    let end = try #require(page.range(of: "\nNotes"))
+    try expectSnapshot(String(page[start.upperBound..<end.lowerBound]), "host.txt")
   }
 
   @Test func colourOnlyAddsEscapeSequences() {

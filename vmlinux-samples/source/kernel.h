@@ -76,6 +76,11 @@ enum statement hypervisor_statement(void);
 /* mitigations.c */
 void select_mitigations(void);
 
+extern u8 bhb_short_is_enough;
+
+/* memory.c; who runs the kernel hands out memory in its place */
+void *__kmalloc_noprof(u64 size, u32 flags);
+
 /* alternatives.c */
 void alternative_instructions(void);
 

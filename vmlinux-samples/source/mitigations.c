@@ -144,8 +144,16 @@ static const char *bhi_state(void)
 
 #endif
 
+#if KVM != KVM_NOT
+/* Whether the short sequence does for this CPU, or for every CPU that this guest may run on. */
+u8 bhb_short_is_enough READ_ONLY_AFTER_INIT;
+#endif
+
 INIT_CODE void select_mitigations(void)
 {
+#if KVM != KVM_NOT
+	bhb_short_is_enough = !needs_long_sequence();
+#endif
 	if (spectre_v2_is_off())
 		_printk(LOG_INFO "Sample kernel: Spectre V2 mitigation switched off\n");
 #if SHAPE != SHAPE_ABSENT

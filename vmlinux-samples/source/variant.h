@@ -93,6 +93,21 @@
 #define LATE LATE_NOTHING
 #endif
 
+/* KVM: what a pretended KVM says of its hosts; other kernels have none. */
+#define KVM_NOT 0
+#define KVM_RIGHT 1
+#define KVM_MISSING_CONTROL 2   /* promises where BHI_CTRL is merely missing */
+#define KVM_LISTED 3            /* lists the statement's bit as supported CPUID */
+#define KVM_WITHOUT_CONTROL 4   /* says that it can force wherever there is BHI_CTRL */
+#define KVM_NOT_OFFERED 5       /* has the control in use and does not say so */
+#define KVM_STOP_IGNORED 6      /* what a VM asked for once cannot be stopped */
+#define KVM_SILENT 7            /* knows no such capability */
+#define KVM_WARNS 8             /* warns while it starts */
+#define KVM_FOR_ALL 9           /* promises every VM what a forced one could be promised */
+#ifndef KVM
+#define KVM KVM_NOT
+#endif
+
 #ifndef MISSING_INT80
 #define MISSING_INT80 0
 #endif

@@ -24,13 +24,42 @@ struct AddressMap: Sendable {
   let fixmap: Area
   /// Where sites of modules are laid out, at the end of the space that modules load into.
   let modules: Area
+  /// What code that runs behind the boot needs; nil where none does.
+  let host: HostAreas?
 
   let size: Int
+
+  /// What KVM needs while it starts and while it is asked.
+  struct HostAreas: Sendable {
+    /// Code that stands in for functions of the kernel, and the allocators' cursor at its end.
+    let helpers: Area
+    /// Memory to hand out, in the kernel's direct map.
+    let pool: Area
+    /// The `struct page` of each page of the pool.
+    let pages: Area
+    /// A user's memory, for ioctls.
+    let user: Area
+
+    var all: [Area] { [helpers, pool, pages, user] }
+    /// Where the next free address of the pool stands.
+    var cursor: UInt64 { helpers.guest + UInt64(helpers.size) - 8 }
+    /// Where a command line stands that is taken apart.
+    var arguments: UInt64 { user.guest + UInt64(user.size) - 4096 }
+  }
+
+  /// The direct map of all memory, and the array of `struct page`, as they are before they are moved
+  /// at random, with four levels of page tables: page_offset_base and vmemmap_base
+  /// (Documentation/arch/x86/x86_64/mm.rst).
+  static let directMap: UInt64 = 0xffff_8880_0000_0000
+  static let pageMap: UInt64 = 0xffff_ea00_0000_0000
+  /// sizeof(struct page).
+  static let pageRecord: UInt64 = 64
 
   /// - Parameters:
   ///   - imageStart: the lowest address of a segment, page-aligned.
   ///   - imageSize: in bytes, page-aligned.
-  init(imageStart: UInt64, imageSize: Int) {
+  ///   - hostsGuests: whether KVM is to run.
+  init(imageStart: UInt64, imageSize: Int, hostsGuests: Bool = false) {
     var offset = 0
     func area(_ guest: UInt64, _ size: Int) -> Area {
       defer { offset += size }
@@ -46,16 +75,36 @@ struct AddressMap: Sendable {
     fixmap = area(0xffff_ffff_ff57_8000, 0x88000)
     // Below MODULES_END, in reach of calls into the kernel (arch/x86/include/asm/pgtable_64_types.h).
     modules = area(0xffff_ffff_f000_0000, Self.pageSize)
+    if hostsGuests {
+      // 16 MiB from 16 MiB on: no kernel needs more than a fraction of it while KVM starts.
+      let start: UInt64 = 16 << 20
+      let bytes = 16 << 20
+      let pageSize = UInt64(Self.pageSize)
+      host = HostAreas(
+        helpers: area(0xffff_9400_0000_0000, 4 * Self.pageSize),
+        pool: area(Self.directMap + start, bytes),
+        pages: area(
+          Self.pageMap + start / pageSize * Self.pageRecord,
+          bytes / Self.pageSize * Int(Self.pageRecord)),
+        user: area(0x1000_0000, 16 * Self.pageSize))
+    } else {
+      host = nil
+    }
     size = offset
   }
 
-  var areas: [Area] { [image, stop, descriptors, stack, page, fixmap, modules] }
+  var areas: [Area] {
+    [image, stop, descriptors, stack, page, fixmap, modules] + (host?.all ?? [])
+  }
 
   /// The offset in the arena of `count` bytes at a guest address; nil if they are not in one area.
   @inline(__always)
   func offset(of address: UInt64, count: Int) -> Int? {
     if let offset = Self.offset(of: address, count: count, in: image) { return offset }
     for area in [stack, page, modules, stop, descriptors, fixmap] {
+      if let offset = Self.offset(of: address, count: count, in: area) { return offset }
+    }
+    for area in host?.all ?? [] {
       if let offset = Self.offset(of: address, count: count, in: area) { return offset }
     }
     return nil

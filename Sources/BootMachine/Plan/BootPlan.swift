@@ -25,8 +25,8 @@ struct BootPlan: Sendable {
   let warningPrinters: [UInt64]
   let panics: [Call]
   let staticCallUpdate: UInt64?
-  let msrSites: [MSRSite]
-  let bugs: BugTable
+  private(set) var msrSites: [MSRSite]
+  private(set) var bugs: BugTable
   let skipped: [Substitutions.SkippedInstruction]
   let architecturalMSRs: [Substitutions.ArchitecturalMSR]
   let ports: [Substitutions.Port]
@@ -89,6 +89,30 @@ struct BootPlan: Sendable {
     fixupException = symbols.address(of: "fixup_exception")
     vulnerabilities = Self.vulnerabilities(in: kernel)
     spectreV2 = vulnerabilities.first { $0.name == "spectre_v2" }
+  }
+
+  /// Adds what must be known of modules.
+  mutating func add(_ modules: ModuleSet, of kernel: KernelImage) {
+    for module in modules.modules {
+      if let range = module.exceptions,
+        let layout = kernel.layouts.layout(of: "exception_table_entry"), layout.size > 8,
+        let table = modules.bytes(at: range.lowerBound, count: range.count)
+      {
+        msrSites += table.withUnsafeBytes { bytes in
+          MSRSite.all(bytes, at: range.lowerBound, entrySize: layout.size) { address in
+            modules.bytes(at: address, count: 3)
+          }
+        }
+      }
+      if let range = module.bugs,
+        let table = modules.bytes(at: range.lowerBound, count: range.count)
+      {
+        table.withUnsafeBytes { bytes in
+          bugs.add(bytes, at: range.lowerBound, kernel.layouts.layout(of: "bug_entry"))
+        }
+      }
+    }
+    msrSites.sort { $0.address < $1.address }
   }
 
   /// The chain, as far as the image has it.

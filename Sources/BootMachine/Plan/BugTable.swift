@@ -12,24 +12,31 @@ struct BugTable: Sendable {
     var line: Int
   }
 
-  private let entries: [Entry]
+  private var entries: [Entry]
 
   /// BUGFLAG_WARNING (include/linux/bug.h).
   private static let warningFlag: UInt16 = 1
 
   init(_ kernel: KernelImage) {
-    var entries: [Entry] = []
+    entries = []
     if let table = kernel.table(
       from: "__start___bug_table", to: "__stop___bug_table", orSection: "__bug_table"),
-      let layout = kernel.layouts.layout(of: "bug_entry"), layout.size >= 6,
-      let flags = layout.fields["flags"], flags + 2 <= layout.size,
       let bytes = kernel.bytes(at: table.lowerBound, count: table.count)
     {
+      add(bytes, at: table.lowerBound, kernel.layouts.layout(of: "bug_entry"))
+    }
+  }
+
+  /// Adds the entries of a table whose bytes lie at `start`.
+  mutating func add(
+    _ bytes: UnsafeRawBufferPointer, at start: UInt64, _ layout: StructLayouts.Layout?
+  ) {
+    if let layout, layout.size >= 6, let flags = layout.fields["flags"], flags + 2 <= layout.size {
       let file = layout.fields["file_disp"].flatMap { $0 + 4 <= layout.size ? $0 : nil }
       let line = layout.fields["line"].flatMap { $0 + 2 <= layout.size ? $0 : nil }
       var offset = 0
       while offset + layout.size <= bytes.count {
-        let place = table.lowerBound &+ UInt64(offset)
+        let place = start &+ UInt64(offset)
         func address(_ field: Int) -> UInt64 {
           (place &+ UInt64(field)).displaced(
             bytes.loadUnaligned(fromByteOffset: offset + field, as: Int32.self))
@@ -45,7 +52,6 @@ struct BugTable: Sendable {
       }
     }
     entries.sort { $0.address < $1.address }
-    self.entries = entries
   }
 
   func entry(at address: UInt64) -> Entry? {

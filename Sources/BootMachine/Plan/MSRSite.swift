@@ -20,23 +20,41 @@ struct MSRSite: Sendable, Hashable {
       let layout = kernel.layouts.layout(of: "exception_table_entry"), layout.size > 8,
       let entries = kernel.bytes(at: table.lowerBound, count: table.count)
     else { return [] }
+    return all(entries, at: table.lowerBound, entrySize: layout.size) { address in
+      kernel.bytes(at: address, count: 3).map { Array($0) }
+    }
+  }
+
+  /// All MSR accesses that an exception table names, by address.
+  ///
+  /// - Parameters:
+  ///   - entries: the table's bytes, which lie at `start`.
+  ///   - code: three bytes of code; nil where there is none.
+  static func all(
+    _ entries: UnsafeRawBufferPointer, at start: UInt64, entrySize: Int,
+    code: (UInt64) -> [UInt8]?
+  ) -> [MSRSite] {
     var sites: [MSRSite] = []
     var offset = 0
-    while offset + layout.size <= entries.count {
-      let place = table.lowerBound &+ UInt64(offset)
+    while offset + entrySize <= entries.count {
+      let place = start &+ UInt64(offset)
       let instruction = place.displaced(
         entries.loadUnaligned(fromByteOffset: offset, as: Int32.self))
       let fixup = (place &+ 4).displaced(
         entries.loadUnaligned(fromByteOffset: offset + 4, as: Int32.self))
-      if let site = MSRSite(at: instruction, fixup: fixup, in: kernel) { sites.append(site) }
-      offset += layout.size
+      if let bytes = code(instruction),
+        let site = MSRSite(at: instruction, fixup: fixup, bytes)
+      {
+        sites.append(site)
+      }
+      offset += entrySize
     }
     sites.sort { $0.address < $1.address }
     return sites
   }
 
-  private init?(at address: UInt64, fixup: UInt64, in kernel: KernelImage) {
-    guard let bytes = kernel.bytes(at: address, count: 3) else { return nil }
+  private init?(at address: UInt64, fixup: UInt64, _ bytes: [UInt8]) {
+    guard bytes.count == 3 else { return nil }
     // DS and CS prefixes pad the instruction for an alternative.
     let prefix = bytes[0] == 0x3e || bytes[0] == 0x2e ? 1 : 0
     guard bytes[prefix] == 0x0f, bytes[prefix + 1] == 0x32 || bytes[prefix + 1] == 0x30 else {

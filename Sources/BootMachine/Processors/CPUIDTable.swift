@@ -205,7 +205,7 @@ public struct CPUIDTable: Sendable, Hashable {
   }
 
   /// The characters that little-endian registers hold.
-  static func text(of words: [UInt32]) -> String {
+  public static func text(of words: [UInt32]) -> String {
     var bytes: [UInt8] = []
     for word in words {
       withUnsafeBytes(of: word.littleEndian) { bytes.append(contentsOf: $0) }

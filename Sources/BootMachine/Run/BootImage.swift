@@ -8,21 +8,49 @@ final class BootImage: Sendable {
   let pristine: PristineMemory
   /// Addresses whose change makes translated code stale.
   let code: [Range<UInt64>]
+  /// The modules that are loaded behind the kernel; nil if none was asked for.
+  let modules: ModuleSet?
 
+  /// - Parameter host: what is needed to run KVM as well; nil: nothing but boot paths is run.
   /// - Throws: if the image lacks what no boot path can do without, or there is no memory.
-  init(_ kernel: KernelImage) throws(MachineError) {
+  init(_ kernel: KernelImage, host: HostParts? = nil) throws(MachineError) {
     guard kernel.is64Bit else { throw MachineError("only 64-bit kernels can be run") }
-    let plan = try BootPlan(kernel, substitutions: try Substitutions.builtIn())
-    let span = try Self.span(of: kernel)
+    var substitutions = try Substitutions.builtIn()
+    if let host { substitutions.stubs += host.substitutions.stubs }
+    var plan = try BootPlan(kernel, substitutions: substitutions)
+    let image = try Self.span(of: kernel)
+    let modules = try host.flatMap { (host) throws(MachineError) -> ModuleSet? in
+      guard !host.modules.isEmpty else { return nil }
+      return try ModuleSet(
+        host.modules, for: kernel, from: image.upperBound, perCPUBase: plan.perCPUBase)
+    }
+    if let modules {
+      if let layout = kernel.layouts.layout(of: "exception_table_entry") {
+        try modules.verify(entrySize: layout.size)
+      }
+      plan.add(modules, of: kernel)
+    }
+    // One area with the image, so that what watches its code watches theirs.
+    let span = image.lowerBound..<(modules?.addresses.upperBound ?? image.upperBound)
     let map = AddressMap(
-      imageStart: span.lowerBound, imageSize: Int(span.upperBound - span.lowerBound))
+      imageStart: span.lowerBound, imageSize: Int(span.upperBound - span.lowerBound),
+      hostsGuests: host != nil)
     self.kernel = kernel
+    self.modules = modules
     self.plan = plan
-    pristine = try PristineMemory(map: map) { (arena) throws(MachineError) in
-      try Self.fill(arena, kernel, plan)
+    pristine = try PristineMemory(map: map) { [plan] (arena) throws(MachineError) in
+      try Self.fill(arena, kernel, plan, modules)
+      try host?.substitutions.place(in: arena, kernel, plan)
     }
     let sections = kernel.sections.filter { $0.isExecutable && $0.isLoaded }
-    code = sections.isEmpty ? [span] : sections.map(\.addresses)
+    code =
+      (sections.isEmpty ? [span] : sections.map(\.addresses))
+      + (modules?.modules.flatMap(\.code) ?? [])
+  }
+
+  /// An address as people read it.
+  func describe(_ address: UInt64) -> String {
+    modules?.describe(address) ?? kernel.describe(address)
   }
 
   /// The addresses that the image's segments take, without a per-CPU segment at 0.
@@ -47,7 +75,8 @@ final class BootImage: Sendable {
   }
 
   private static func fill(
-    _ arena: borrowing PristineMemory.Writer, _ kernel: KernelImage, _ plan: BootPlan
+    _ arena: borrowing PristineMemory.Writer, _ kernel: KernelImage, _ plan: BootPlan,
+    _ modules: ModuleSet?
   ) throws(MachineError) {
     for segment in kernel.segments {
       guard segment.fileSize > 0 else { continue }
@@ -55,6 +84,9 @@ final class BootImage: Sendable {
         throw MachineError("a segment at \(hexadecimal(segment.address)) cannot be read")
       }
       try arena.place(bytes, at: segment.address == 0 ? plan.perCPUBase : segment.address)
+    }
+    for module in modules?.modules ?? [] {
+      for piece in module.pieces { try arena.place(piece.bytes, at: piece.address) }
     }
     for stub in plan.stubs { try arena.place(Code.returning(stub.returns), at: stub.address) }
     for address in plan.printk + plan.warningPrinters {

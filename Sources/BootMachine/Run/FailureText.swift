@@ -3,8 +3,10 @@ internal import Mitigation
 
 extension Failure {
   /// One line for a report, with names in place of addresses.
-  func text(in kernel: KernelImage) -> String {
-    func place(_ address: UInt64) -> String { kernel.describe(address) }
+  ///
+  /// - Parameter describe: how an address is named; by default as the kernel's symbols have it.
+  func text(in kernel: KernelImage, describe: ((UInt64) -> String)? = nil) -> String {
+    func place(_ address: UInt64) -> String { describe?(address) ?? kernel.describe(address) }
     func source(_ file: UInt64, _ line: Int) -> String {
       kernel.cString(at: file).map { " (\($0):\(line))" } ?? ""
     }

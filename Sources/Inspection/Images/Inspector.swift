@@ -12,6 +12,8 @@ public struct Inspector: Sendable {
   public var policy: Policy?
   /// How to look for the bits that the build listens to; nil: not at all.
   public var discovery: Discovery?
+  /// What to ask its KVM; nil: nothing.
+  public var hosts: HostInspection?
   /// Whether reports hold the hash of the kernel: it takes longer than looking at it.
   public var hashes = false
   /// Modules that were given beside the image.
@@ -62,6 +64,11 @@ public struct Inspector: Sendable {
       report.findings += CountFindings.findings(
         for: report.sequence?.variants ?? [], of: analysis.functions)
       if let matrix { judge(matrix, results, kernel, &report) }
+      if let hosts {
+        let host = hosts.report(on: kernel, modules: modules)
+        report.findings += hosts.findings(on: host)
+        report.host = host
+      }
     } catch let error as DecoderError {
       throw ImageError(.library, error.description)
     } catch let error as MachineError {

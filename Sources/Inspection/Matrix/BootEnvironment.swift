@@ -113,6 +113,8 @@ public struct BootEnvironment: Sendable, Hashable {
 /// Which processors an environment is for; what is nil does not matter.
 struct Applicability: Sendable, Hashable, Decodable {
   var vendors: [String]?
+  /// Ids of processors.
+  var cpus: [String]?
   /// Whether the processor shows BHI_CTRL.
   var bhiControl: Bool?
   /// Whether it shows RRSBA_CTRL: CPUID.(7,2):EDX[2].
@@ -120,6 +122,7 @@ struct Applicability: Sendable, Hashable, Decodable {
 
   func holds(for processor: Processor) -> Bool {
     if let vendors, !vendors.contains(processor.vendor?.rawValue ?? "") { return false }
+    if let cpus, !cpus.contains(processor.id) { return false }
     if let bhiControl, bhiControl != processor.showsBHIControl { return false }
     if let rrsbaControl,
       rrsbaControl != (processor.cpuid[7, 2].map { $0.edx >> 2 & 1 != 0 } ?? false)

@@ -39,6 +39,17 @@ public struct Contract: Sendable, Hashable, Decodable {
   /// The bit that says that the long sequence is required; nil if the absence of the other says so.
   public var longRequired: Int?
   public var source: String?
+  /// By what a host tells its VMM which of these statements hold; nil if it has no such means.
+  public var host: HostCapabilities?
+
+  /// The capabilities of KVM by which userspace asks a host (KVM_CAP_*, include/uapi/linux/kvm.h).
+  public struct HostCapabilities: Sendable, Hashable, Decodable {
+    /// Its KVM_CHECK_EXTENSION returns a bitmap of the bits that hold.
+    public var hints: UInt32
+    /// Its KVM_CHECK_EXTENSION returns whether BHI_DIS_S can be forced, and its KVM_ENABLE_CAP on a
+    /// VM asks for that; nil if there is none.
+    public var force: UInt32?
+  }
 
   /// The statements that it can make.
   public var statements: [Statement] {
@@ -125,7 +136,7 @@ public struct Contract: Sendable, Hashable, Decodable {
   }
 
   private enum Keys: String, CodingKey {
-    case id, title, source, signature, offset, register, msr, enumeration
+    case id, title, source, host, signature, offset, register, msr, enumeration
     case shortAdequate, longRequired
   }
 
@@ -134,6 +145,7 @@ public struct Contract: Sendable, Hashable, Decodable {
     id = try container.decode(String.self, forKey: .id)
     title = try container.decode(String.self, forKey: .title)
     source = try container.decodeIfPresent(String.self, forKey: .source)
+    host = try container.decodeIfPresent(HostCapabilities.self, forKey: .host)
     shortAdequate = try container.decode(Int.self, forKey: .shortAdequate)
     longRequired = try container.decodeIfPresent(Int.self, forKey: .longRequired)
     let width: Int

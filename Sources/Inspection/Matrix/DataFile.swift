@@ -11,6 +11,7 @@ public struct DataFile: Sendable, Hashable {
     case commandLines = "command-lines.json"
     case policies = "policies.json"
     case knownBits = "known-bits.json"
+    case hosts = "hosts.json"
   }
 
   public var kind: Kind

@@ -12,6 +12,8 @@ public enum EnvironmentOperation: Sendable, Hashable {
   /// Brings a leaf into the range that the first leaf of its class announces.
   case raiseHighestLeaf(UInt32)
   case setMSR(index: UInt32, value: UInt64)
+  /// The bits of a register that is not defined are set as if it held 0.
+  case setMSRBits(index: UInt32, mask: UInt64)
   case clearMSRBits(index: UInt32, mask: UInt64)
   /// Reading the register faults afterwards.
   case hideMSR(index: UInt32)
@@ -40,6 +42,8 @@ public enum EnvironmentOperation: Sendable, Hashable {
       processor.cpuid.set(leaf: first, registers: registers)
     case .setMSR(let index, let value):
       processor.msrs[index] = value
+    case .setMSRBits(let index, let mask):
+      processor.msrs[index, default: 0] |= mask
     case .clearMSRBits(let index, let mask):
       guard let value = processor.msrs[index] else { return }
       processor.msrs[index] = value & ~mask
@@ -103,6 +107,8 @@ extension EnvironmentOperation: Decodable {
     case "set-msr":
       self = .setMSR(
         index: try number(.msr), value: try container.decode(Address.self, forKey: .value).value)
+    case "set-msr-bits":
+      self = .setMSRBits(index: try number(.msr), mask: try mask(UInt64.self))
     case "clear-msr-bits":
       self = .clearMSRBits(index: try number(.msr), mask: try mask(UInt64.self))
     case "hide-msr":

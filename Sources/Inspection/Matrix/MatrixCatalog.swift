@@ -12,6 +12,8 @@ public struct MatrixCatalog: Sendable {
   public private(set) var policies: [Policy]
   /// The bits of hypervisors' leaves whose meaning is known.
   public private(set) var knownBits: [KnownBit]
+  /// The kinds of host that KVM is asked on.
+  public private(set) var hosts: [HostKind]
   /// The files that extended or overrode what is compiled in, in the order they were read.
   public private(set) var overrides: [DataFile]
 
@@ -47,12 +49,17 @@ public struct MatrixCatalog: Sendable {
       let document: KnownBitDocument = try decodeDocument(bytes, file: file)
       merge(document.knownBits, into: &knownBits, by: \.place)
     }
+    var hosts: [HostKind] = []
+    for (file, bytes) in documents(.hosts, PackageResources.hosts_json) {
+      let document: HostDocument = try decodeDocument(bytes, file: file)
+      merge(document.hosts, into: &hosts, by: \.id)
+    }
     return MatrixCatalog(
       processors: try ProcessorCatalog.standard(overrides: added),
       environments: try environments(
         documents(.environments, PackageResources.environments_json)),
       contracts: contracts, commandLines: lines, policies: policies, knownBits: knownBits,
-      overrides: overrides)
+      hosts: hosts, overrides: overrides)
   }
 
   public func environment(id: String) -> BootEnvironment? {
@@ -119,6 +126,10 @@ private struct ContractDocument: Decodable {
 
 private struct KnownBitDocument: Decodable {
   var knownBits: [KnownBit]
+}
+
+private struct HostDocument: Decodable {
+  var hosts: [HostKind]
 }
 
 private struct CommandLineDocument: Decodable {

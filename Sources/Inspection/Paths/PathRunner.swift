@@ -1,8 +1,6 @@
 public import BootMachine
-import Dispatch
 import KernelImage
 import Mitigation
-import Synchronization
 
 /// Runs the rows of a matrix on an image, on as many threads as asked for.
 public struct PathRunner: Sendable {
@@ -19,42 +17,21 @@ public struct PathRunner: Sendable {
   }
 
   /// The results in the order of the rows, with `late` run behind the decision.
-  ///
-  /// Each thread builds a machine of its own and runs it to the end: an emulator belongs to the
-  /// thread that made it, and must not block the cooperative pool.
   public func results(
     _ rows: [Matrix.Row], of program: BootProgram, late: [LateStep] = []
   ) -> [BootResult] {
     let line = EffectiveCommandLine(program.kernel.identity)
     return map(rows.count, of: program) { worker, index in
       worker.run(rows[index], line: line, self, late: late)
-    }.map { $0 ?? .undetermined("the path was not run", Evidence()) }
+    }
   }
 
   /// What `body` makes of each index below `count`, on the threads of this runner, in order.
   func map<Value: Sendable>(
     _ count: Int, of program: BootProgram,
     _ body: @Sendable (inout PathWorker, Int) -> Value
-  ) -> [Value?] {
-    guard count > 0 else { return [] }
-    let next = Atomic(0)
-    let results = Mutex([Value?](repeating: nil, count: count))
-    let workers = min(jobs, count)
-    @Sendable func work() {
-      var worker = PathWorker(program)
-      while true {
-        let index = next.add(1, ordering: .relaxed).oldValue
-        guard index < count else { return }
-        let value = body(&worker, index)
-        results.withLock { $0[index] = value }
-      }
-    }
-    if workers == 1 {
-      work()
-    } else {
-      DispatchQueue.concurrentPerform(iterations: workers) { _ in work() }
-    }
-    return results.withLock { $0 }
+  ) -> [Value] {
+    inParallel(count, jobs: jobs, { PathWorker(program) }, body: body)
   }
 }
 

@@ -23,13 +23,13 @@ extension Artefact {
     return try artefacts(in: file, path: path, layers: [])
   }
 
-  /// Opens a module (`--module FILE`), compressed or not, or the kvm-intel module of a package.
-  public static func openModule(path: String) throws(ImageError) -> Member {
-    let found = try open(path: path)
-    guard let module = found.lazy.compactMap(\.modules.first).first else {
+  /// Opens a module (`--module FILE`), compressed or not, or those of KVM in a package.
+  public static func openModules(path: String) throws(ImageError) -> [Member] {
+    let modules = try open(path: path).first { !$0.modules.isEmpty }?.modules ?? []
+    guard !modules.isEmpty else {
       throw ImageError(.unsupportedFormat, "is a kernel, where a module was expected")
     }
-    return module
+    return modules
   }
 
   /// Opens a text such as a System.map (`--system-map FILE`).

@@ -67,19 +67,21 @@ struct InstalledKernel {
       throw ImageError(.unsupportedFormat, "is a module, where a kernel was expected")
         .inside(shortened(kernel.path))
     }
-    let module = try elf(
-      moduleFolders.flatMap { folder in
-        PackagePath.compressedEndings.map {
-          "\(folder)/arch/x86/kvm/\(PackagePath.moduleName)\($0)"
-        }
-      })
+    var modules: [Artefact.Member] = []
+    for name in PackagePath.moduleNames {
+      let module = try elf(
+        moduleFolders.flatMap { folder in
+          PackagePath.compressedEndings.map { "\(folder)/arch/x86/kvm/\(name)\($0)" }
+        })
+      if let module { modules.append(Artefact.Member(name: shortened(module.path), module.elf)) }
+    }
     let systemMap = try text(systemMapFiles).flatMap { map in
       map.contents.bytes.count >= PackageReader.smallestSystemMap ? map : nil
     }
     return Artefact(
       path: shownPath ?? kernel.path,
       kernel: Artefact.Member(name: shortened(kernel.path), kernel.elf),
-      modules: module.map { [Artefact.Member(name: shortened($0.path), $0.elf)] } ?? [],
+      modules: modules,
       configuration: try text(configurationFiles), systemMap: systemMap,
       embeddedCommandLine: kernel.elf.commandLine)
   }

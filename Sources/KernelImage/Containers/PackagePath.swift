@@ -24,7 +24,8 @@ struct PackagePath {
 
   /// The endings under which distributions compress kernels and modules.
   static let compressedEndings = ["", ".xz", ".zst", ".gz"]
-  static let moduleName = "kvm-intel.ko"
+  /// The modules that matter here: the one that enters guests, and what it is built upon.
+  static let moduleNames = ["kvm-intel.ko", "kvm.ko"]
 
   init?(_ memberPath: String) {
     var parts = memberPath.split(separator: "/")
@@ -49,7 +50,7 @@ struct PackagePath {
     let plain = withoutCompression(file)
     if plain == "vmlinux" { return (.vmlinux, "") }
     if plain == "vmlinuz" || plain == "bzImage" { return (.bootImage, "") }
-    if plain == moduleName { return (.module, "") }
+    if moduleNames.contains(String(plain)) { return (.module, "") }
     if file == ".config" { return (.configuration, "") }
     // The short names are common ones elsewhere; in a folder of modules they are a kernel's.
     let isInModuleFolder = folders.dropLast().last == "modules"

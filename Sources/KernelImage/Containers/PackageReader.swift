@@ -35,7 +35,7 @@ struct PackageReader {
   /// - Parameters:
   ///   - first: the archive's first member, which was already asked for.
   ///   - holdsOneKernel: true for the packages of distributions: then reading ends as soon as the
-  ///     kernel and its module are there. Their names are sorted, so what lies beside the
+  ///     kernel and its modules are there. Their names are sorted, so what lies beside the
   ///     kernel under a smaller name has been seen by then.
   init(
     _ reader: consuming ArchiveReader, _ first: ArchiveReader.Entry, layers: [String],
@@ -67,7 +67,7 @@ struct PackageReader {
     groups.contains { group in
       // The modules of a debug package hold no code, so its kernel is all there is.
       group.kernels.contains { $0.place.isDebug }
-        || !group.kernels.isEmpty && !group.modules.isEmpty
+        || !group.kernels.isEmpty && group.modules.count >= PackagePath.moduleNames.count
     }
   }
 

@@ -36,12 +36,31 @@ public struct HTMLReport {
     var tree: DecisionTree
     /// In the order of the image's paths.
     var words: [PathWords]
+    /// What KVM says on hosts; nil where it was not asked.
+    var hosts: HostWords?
 
     init(_ image: ImageReport) {
       sequence = image.sequence.summary
       paths = image.paths.isEmpty ? "no boot path was run" : image.paths.summary
       tree = DecisionTree(image.paths)
       words = image.paths.map(PathWords.init)
+      hosts = image.host.map(HostWords.init)
+    }
+  }
+
+  private struct HostWords: Encodable {
+    var summary: String
+    var header: [String]
+    var rows: [[String]]
+
+    init(_ host: HostReport) {
+      let table = HostTable(host.hosts)
+      summary = host.summary
+      header = HostTable.header
+      rows = table.rows.map { row in
+        table.words(of: row)
+          + [row.example.undeterminedBecause.map { "undetermined: \($0)" } ?? ""]
+      }
     }
   }
 

@@ -48,7 +48,8 @@ public enum RulesPage {
   private static let titles = [
     "BHB00": "The sequence in the image", "BHB01": "The detection of a hypervisor's bit",
     "BHB02": "What boot paths get", "BHB03": "The sequence's code", "BHB04": "The sites",
-    "BHB05": "More than needed", "BHB09": "What is not known",
+    "BHB05": "More than needed", "BHB06": "What KVM promises its guests",
+    "BHB09": "What is not known",
   ]
 
   /// Where the severity depends.

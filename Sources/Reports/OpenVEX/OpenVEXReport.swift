@@ -81,7 +81,9 @@ extension ImageReport {
     let verdicts = paths.map(verdict)
     if verdicts.contains(.inadequate) || sequence?.shape == .absent { return .affected }
     // A site that lacks on the paths that were run, or one that nobody could look at.
-    if findings.contains(where: { $0.severity == .error && $0.id != .undetermined }) {
+    // What its KVM says is about other kernels: those of its guests.
+    let own = findings.filter { !$0.id.isAboutHosts }
+    if own.contains(where: { $0.severity == .error && $0.id != .undetermined }) {
       return .affected
     }
     let isKnown = !paths.isEmpty && !verdicts.contains(.undetermined)

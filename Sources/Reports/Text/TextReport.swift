@@ -30,6 +30,7 @@ public struct TextReport: Sendable {
       page.sites(image)
       page.bits(image)
       page.decisions(image.paths, policy: report.policy)
+      page.host(image.host)
       page.notes(image)
     }
     if !isBrief { page.overrides(report.overrides) }

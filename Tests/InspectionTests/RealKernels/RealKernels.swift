@@ -24,7 +24,7 @@ enum RealKernels {
   static func artefact(_ path: String) throws -> Artefact {
     var artefact = try #require(try Artefact.open(path: path).first { $0.kernel != nil })
     if artefact.modules.isEmpty, let companion = companion(of: path) {
-      artefact.modules = [try Artefact.openModule(path: companion)]
+      artefact.modules = try Artefact.openModules(path: companion)
     }
     return artefact
   }

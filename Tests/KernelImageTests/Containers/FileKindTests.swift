@@ -29,18 +29,18 @@ struct FileKindTests {
     }
   }
 
-  @Test func openModuleWantsAModule() throws {
+  @Test func openModulesWantsModules() throws {
     let folder = TestFolder()
     let module = folder.write("m.ko.zst", SmallImages.compressed(SmallElf.module.bytes, .zstd))
-    #expect(try Artefact.openModule(path: module).array == SmallElf.module.bytes)
+    #expect(try Artefact.openModules(path: module).first?.array == SmallElf.module.bytes)
     let deb = folder.write(
       "linux-modules.deb",
       SmallArchives.deb([
         ("./lib/modules/1/kernel/arch/x86/kvm/kvm-intel.ko", SmallElf.module.bytes)
       ]))
-    #expect(try Artefact.openModule(path: deb).layers == ["deb", "tar.xz"])
+    #expect(try Artefact.openModules(path: deb).map(\.layers) == [["deb", "tar.xz"]])
     let kernel = folder.write("vmlinux", SmallElf().bytes)
-    #expect(throws: ImageError.self) { try Artefact.openModule(path: kernel) }
+    #expect(throws: ImageError.self) { try Artefact.openModules(path: kernel) }
   }
 
   @Test func openTextIsBounded() throws {

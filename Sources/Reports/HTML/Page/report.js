@@ -88,6 +88,21 @@ const bitsSection = (image) => {
             h("td", {}, bit.meaning ?? "none: it only influences the choice"), h("td", {}, bit.contract ?? "none"), h("td", {}, mono(bit.read_at ?? "unknown")))))));
 };
 
+/** What KVM said on hosts; nothing where it was not asked. */
+const hostSection = (image, words) => {
+  if (!words) return null;
+  const [from, asked, fields] = [image.host.modules, image.host.asked, image.host.fields];
+  const places = (locations) => list(locations.map((place) => mono(`${place.image}: ${place.symbol ?? ""} ${short(place.address)}`)));
+  return section("host", "What its KVM can promise", words.summary,
+    words.rows.length ? h("table", { class: "small" }, h("thead", {}, h("tr", {}, words.header.map((name) => h("th", { scope: "col" }, name)))),
+      h("tbody", {}, words.rows.map((row) => h("tr", {}, h("th", { scope: "row" }, row[0]),
+        row.slice(1, -1).map((text) => h("td", {}, text, text === row.at(-2) && row.at(-1) ? h("div", { class: "muted" }, row.at(-1)) : null)))))) : null,
+    facts([["KVM from", from.length ? from.join(", ") : "the image itself"], ["contract", image.host.contract],
+      ["asked", asked.length ? places(asked) : null], ["names the fields of SPEC_CTRL's mask and shadow", fields.length ? places(fields) : "nowhere"]]),
+    image.host.stubs.length ? h("details", {}, h("summary", {}, `${plural(image.host.stubs.length, "function")} replaced while KVM ran`),
+      facts(image.host.stubs.map((stub) => [stub.symbol, stub.reason]))) : null);
+};
+
 const kernelSection = (image) => {
   const kernel = image.kernel ?? {};
   return section("kernel", "Kernel", null, facts([
@@ -132,7 +147,7 @@ const showImage = (index) => {
     summary(image, words), findings.node,
     section("paths", "Boot paths", "what each one runs, by environment and CPU",
       image.paths.length ? [grid.nodes, legend()] : h("p", { class: "empty" }, "None was run.")),
-    sequenceSection(image), sitesSection(image), treeSection(words, () => grid), bitsSection(image), kernelSection(image),
+    sequenceSection(image), sitesSection(image), treeSection(words, () => grid), bitsSection(image), hostSection(image, words.hosts), kernelSection(image),
   ]).childNodes);
   return grid;
 };
@@ -142,7 +157,7 @@ const tabs = report.images.length < 2 ? null : h("label", { class: "field" }, h(
     report.images.map((image, index) => h("option", { value: index }, image.path))));
 frame([
   h("strong", {}, "bhbcheck"), h("span", { class: "muted" }, report.tool.version), tabs,
-  h("nav", { "aria-label": "Sections" }, [["findings", "findings"], ["paths", "boot paths"], ["sequence", "sequence"], ["sites", "sites"], ["tree", "tree"], ["bits", "bits"], ["kernel", "kernel"]]
+  h("nav", { "aria-label": "Sections" }, [["findings", "findings"], ["paths", "boot paths"], ["sequence", "sequence"], ["sites", "sites"], ["tree", "tree"], ["bits", "bits"], ...(report.images.some((image) => image.host) ? [["host", "host"]] : []), ["kernel", "kernel"]]
     .map(([id, name]) => h("a", { href: `#${id}` }, name))), themeButton(),
 ], main, panel.panel);
 
