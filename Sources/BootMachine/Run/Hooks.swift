@@ -39,8 +39,15 @@ extension MachineState {
   }
 
   fileprivate func halt(_ engine: OpaquePointer?, _ reason: Stop) {
-    stop = reason
+    note(reason)
     uc_emu_stop(engine)
+  }
+
+  /// Keeps why the path stops. The rest of a block may still run with what the engine put in place of
+  /// an answer: the first reason is the one.
+  fileprivate func note(_ reason: Stop) {
+    if case .failed = stop { return }
+    stop = reason
   }
 }
 
@@ -173,7 +180,7 @@ private func onUnmapped(
     default: "read"
     }
   let place = register(engine, UC_X86_REG_RIP)
-  state.stop = .failed(.unmapped(access: access, address: address, at: place))
+  state.note(.failed(.unmapped(access: access, address: address, at: place)))
   return false
 }
 

@@ -42,6 +42,16 @@ public struct Inspector: Sendable {
       report = ImageReport(path: artefact.path)
       report.error = ImageFailure(error)
     }
+    do throws(ImageError) {
+      try artefact.requireUnchanged()
+      for member in modules + [systemMap].compactMap(\.self) {
+        try member.contents.bytes.requireUnchanged()
+      }
+    } catch {
+      // Half of one file and half of another were looked at, whatever came of it.
+      report = ImageReport(path: artefact.path)
+      report.error = ImageFailure(error)
+    }
     return report
   }
 
