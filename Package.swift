@@ -81,7 +81,9 @@ let package = Package(
 
 // `make fuzz` builds one program with a fuzzer in it. Every other build has the same readers as tests,
 // which go through the inputs that were found.
-let readers: [Target.Dependency] = ["Alternatives", "KernelImage", "PatchTests", "Settings"]
+let readers: [Target.Dependency] = [
+  "Alternatives", "Inspection", "KernelImage", "PatchTests", "Settings",
+]
 if Context.environment["BHBCHECK_FUZZ"] != nil {
   package.targets.append(
     .executableTarget(

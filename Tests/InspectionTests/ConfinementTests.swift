@@ -1,5 +1,6 @@
 import BootMachine
 import Foundation
+import KernelImage
 import Mitigation
 import Testing
 
@@ -41,6 +42,7 @@ import Testing
       ("hlt", [0xf4], ""),
       ("jmp .", [0xeb, 0xfe], "basic blocks ran"),
       ("push %rax; jmp", [0x50, 0xeb, 0xfd], "memory that is not there was written"),
+      ("mov %rsp,%rax; jmp *%rax", [0x48, 0x89, 0xe0, 0xff, 0xe0], "non-executable"),
       ("mov $0,%rsp; ret", [0x48, 0xc7, 0xc4, 0, 0, 0, 0, 0xc3], "memory that is not there"),
       // Paging on, with tables wherever CR3 points.
       (
@@ -81,6 +83,15 @@ import Testing
     let told = try reason(before + distance + after + Array(file.utf8) + [0])
     #expect(!told.contains("basic blocks"), "it went on behind the call: \(told)")
     #expect(!FileManager.default.fileExists(atPath: file))
+  }
+
+  @Test func aKernelThatPrintsWithoutEndIsStopped() throws {
+    let symbols = try KernelImage(Sample.long.artefact).symbols
+    let printk = try #require(symbols.address(of: "_printk"))
+    // lea text(%rip),%rdi; mov $_printk,%rax; call *%rax; jmp to the start
+    let loop = [0x48, 0x8d, 0x3d, 14, 0, 0, 0] + load(printk) + [0xff, 0xd0, 0xeb, 0xeb]
+    let told = try reason(loop + Array("%99999d%99999d%99999d\0".utf8))
+    #expect(told.contains("1048576 bytes were printed"))
   }
 
   @Test func manyPathsWithoutAnEndAreGivenUp() throws {

@@ -48,6 +48,8 @@ struct Tool {
   var folder: URL?
   var environment: [String: String] = [:]
   var standardOutput: FileHandle?
+  /// Whether a signal is to end it.
+  var isKilled = false
 
   /// Runs it and waits for its end; `meanwhile` is called with the number of its process.
   func run(_ arguments: [String], meanwhile: (Int32) -> Void = { _ in }) throws -> Result {
@@ -67,7 +69,9 @@ struct Tool {
     try process.run()
     meanwhile(process.processIdentifier)
     process.waitUntilExit()
-    #expect(process.terminationReason == .exit, "it was ended by a signal")
+    #expect(
+      process.terminationReason == (isKilled ? .uncaughtSignal : .exit),
+      "ended by a signal: \(process.terminationReason == .uncaughtSignal)")
     return Result(
       status: process.terminationStatus,
       output: try String(contentsOfFile: output, encoding: .utf8),

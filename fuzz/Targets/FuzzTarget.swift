@@ -1,5 +1,6 @@
 @testable import Alternatives
 @testable import KernelImage
+import Inspection
 import PatchTests
 import Settings
 
@@ -14,6 +15,8 @@ enum FuzzTarget: String, CaseIterable {
   case bzimage
   /// An ELF file as a kernel and as a module, with the analysis of what is in it.
   case elf
+  /// A module, read with a sample's vmlinux that it belongs to.
+  case module
   case kallsyms
   case btf
   case alternatives
@@ -25,7 +28,7 @@ enum FuzzTarget: String, CaseIterable {
   var longest: Int {
     switch self {
     case .elf: 1 << 16
-    case .containers, .bzimage, .kallsyms: 1 << 15
+    case .containers, .bzimage, .kallsyms, .module: 1 << 15
     default: 1 << 13
     }
   }
@@ -53,6 +56,7 @@ enum FuzzTarget: String, CaseIterable {
       _ = try? UnifiedImage(raw)
       _ = try? UnwrappedElf(contents)
     case .elf: Self.elf(contents)
+    case .module: Self.module(contents)
     case .kallsyms: Self.kallsyms(contents)
     case .btf: Self.types(contents.bytes.raw)
     case .systemMap: _ = SystemMap.symbols(contents)?.symbols(named: "linux_banner")
@@ -76,6 +80,15 @@ enum FuzzTarget: String, CaseIterable {
       if let address = kernel.symbols.address(of: name) { _ = kernel.symbols.nearest(to: address) }
     }
     _ = try? StaticAnalysis(kernel, modules: module.map { [$0] } ?? [])
+  }
+
+  private static let kernel = try? KernelImage(Sample.long.artefact)
+
+  private static func module(_ contents: Artefact.Contents) {
+    let member = Artefact.Member(name: "kvm-intel.ko", contents: contents, layers: [])
+    guard let kernel, let module = try? KernelModule(member) else { return }
+    for section in module.sections { _ = try? module.relocations(for: section) }
+    _ = try? StaticAnalysis(kernel, modules: [module])
   }
 
   private static func kallsyms(_ contents: Artefact.Contents) {

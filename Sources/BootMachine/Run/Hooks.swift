@@ -134,10 +134,9 @@ private func onCode(
     state.record(MSRRecord(isRead: false, index: number, value: value), at: address)
     if number == MSRIndex.specCtrl { state.recorder?.wroteControl() }
     if number == gsBaseMSR { set(engine, UC_X86_REG_GS_BASE, value) }
-  case .print:
+  case .print, .printWarning:
     state.printed(state.formatted(arguments(engine)))
-  case .printWarning:
-    state.printed(state.formatted(arguments(engine)))
+    if let failure = state.logFailure { state.halt(engine, .failed(failure)) }
   case .panic:
     state.halt(engine, .failed(.panic(message: state.formatted(arguments(engine)))))
   case .staticCallUpdate:

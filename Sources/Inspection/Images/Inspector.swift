@@ -116,6 +116,9 @@ public struct Inspector: Sendable {
       if !code.steps.isEmpty {
         results = runner.results(matrix.rows, of: program, late: code.steps)
       }
+      if let reason = code.unreadable {
+        results = results.map { $0.isDetermined ? .undetermined(reason, $0.outcome.evidence) : $0 }
+      }
       late = LateFindings(code, program, analysis, zip(matrix.rows, results).map { ($0.path, $1) })
       if let discovery {
         report.add(discovery.search(matrix.rows, decided, of: program, runner))

@@ -14,7 +14,7 @@ public struct PathRunner: Sendable {
 
   /// After so many paths that do not end the others are not run: a damaged image could make each of
   /// hundreds run up to the limit.
-  static let mostEndless = 8
+  static let mostEndless = 4
 
   public init(jobs: Int = 1, wantsTrace: Bool = false, wantsVulnerabilities: Bool = false) {
     self.jobs = max(1, jobs)
