@@ -12,6 +12,11 @@ SERIES ?= linux-6.12
 BOOTS ?=
 # make test FILTER=Kallsyms        runs the tests whose names match
 FILTER ?=
+# make fuzz T=3600 FUZZ=elf        fuzzes one reader for an hour
+T ?= 300
+FUZZ ?=
+# make test-damaged N=100          tries so many damaged images
+N ?= 2000
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -22,7 +27,7 @@ samples = if [ -f vmlinux-samples/Makefile ]; then $(MAKE) --no-print-directory 
 
 # Two builds at once take twice the memory and no less time.
 .NOTPARALLEL:
-.PHONY: help run build test test-real test-kernel bench lint install dist doc clean clean-cache setup
+.PHONY: help run build test test-real test-kernel test-damaged fuzz bench lint install dist doc clean clean-cache setup
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +54,19 @@ test-real: ## slow, 15 GB kept: the kernels of vmlinux-samples/distributions.jso
 test-kernel: build ## build our series for Linux (patches/) and inspect the result: 10 CPU minutes at first
 	@scripts/test-kernel $(if $(BOOTS),--boots) $(SERIES)
 
+test-damaged: build ## images damaged at random (N=2000): no crash, no hang, no verdict that is better for it
+	@$(samples)
+	@scripts/setup build test
+	@kernels="$${BHBCHECK_KERNELS-$$(scripts/test-kernels)}"; \
+	BHBCHECK_KERNELS="$$kernels" BHBCHECK_DAMAGED=$(N) BHBCHECK_TOOL='$(CURDIR)/$(binary)' \
+	$(SWIFT) test --disable-xctest --filter DamagedImageTests
+
+# A build of its own: sanitizers are part of every module then.
+fuzz: setup ## fuzz the readers of images, patches and settings for T seconds in all (FUZZ=… for one)
+	@BHBCHECK_FUZZ=1 $(SWIFT) build -c release --product fuzz --scratch-path .build/fuzz \
+	  -Xswiftc -sanitize=fuzzer,address -Xswiftc -use-ld=lld -Xswiftc -enable-testing
+	@fuzz/run .build/fuzz/release/fuzz $(T) $(FUZZ)
+
 bench: build ## speed and memory, held against the plain decompressor (BENCH_DBG, BENCH_STRICT: bench/run)
 	@scripts/setup bench
 	@bench/run $(binary)
@@ -56,7 +74,7 @@ bench: build ## speed and memory, held against the plain decompressor (BENCH_DBG
 lint: setup ## formatting rules of Swift, shellcheck of the scripts where it is installed
 	$(SWIFT) format lint -s -r -p Sources Tests Package.swift
 	@if command -v shellcheck >/dev/null; then \
-	  shellcheck -x .ci/run bench/run scripts/fetch-kernel scripts/run scripts/setup scripts/test-kernel \
+	  shellcheck -x .ci/run bench/run fuzz/run scripts/fetch-kernel scripts/run scripts/setup scripts/test-kernel \
 	    scripts/test-kernels scripts/dist scripts/doc scripts/manual scripts/try-dist; \
 	fi
 

@@ -78,3 +78,21 @@ let package = Package(
     + library("Mitigation", resources: [.embedInCode("Data")]),
   swiftLanguageModes: [.v6]
 )
+
+// `make fuzz` builds one program with a fuzzer in it. Every other build has the same readers as tests,
+// which go through the inputs that were found.
+let readers: [Target.Dependency] = [
+  "Alternatives", "Inspection", "KernelImage", "PatchTests", "Settings",
+]
+if Context.environment["BHBCHECK_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "fuzz", dependencies: readers, path: "fuzz", exclude: ["corpus", "run", "Tests"],
+      sources: ["Targets", "Program"], swiftSettings: settings))
+} else {
+  package.targets.append(
+    .testTarget(
+      name: "FuzzTests", dependencies: readers, path: "fuzz",
+      exclude: ["corpus", "run", "Program"],
+      sources: ["Targets", "Tests"], swiftSettings: settings))
+}

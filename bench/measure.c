@@ -4,7 +4,7 @@
  *   measure RUNS COMMAND [ARGUMENT…] [--- COMMAND [ARGUMENT…]]…
  *
  * The commands alternate, RUNS times, so that a slower moment of the machine meets all of them; one
- * round before is not counted (it fills the page cache). Their stdout goes to /dev/null. One line a
+ * round before is not counted (it fills the page cache), and not made where RUNS is negative. Their stdout goes to /dev/null. One line a
  * command, in order, on stdout: median of user+system CPU seconds, median of wall-clock seconds,
  * largest resident set in kB of any run, exit status of the last run (128 + signal when killed).
  */
@@ -83,6 +83,8 @@ int main(int argc, char **argv) {
   static struct command commands[max_commands];
   int count = 0;
   int runs = argc > 2 ? atoi(argv[1]) : 0;
+  int first = runs < 0 ? 0 : -1;
+  if (runs < 0) runs = -runs;
   if (runs < 1 || runs > max_runs) {
     fprintf(stderr, "usage: measure RUNS COMMAND [ARGUMENT...] [--- COMMAND...]\n");
     return 64;
@@ -101,7 +103,7 @@ int main(int argc, char **argv) {
     }
   }
 
-  for (int index = -1; index < runs; index++)
+  for (int index = first; index < runs; index++)
     for (int c = 0; c < count; c++) run(&commands[c], index);
   for (int c = 0; c < count; c++)
     printf("%.4f %.4f %ld %d\n", median(commands[c].cpu, runs), median(commands[c].wall, runs),

@@ -61,16 +61,14 @@ public struct Auditor: Sendable {
   }
 
   private func look(at path: String, basis: String, _ run: Int64) throws(AuditError) -> [AuditRow] {
+    let file: Artefact.Contents
     let content: String
     do throws(ImageError) {
-      let file = try ImageBytes.mapping(path: path)
-      content = try ContentHash.sha256(file.raw)
+      file = Artefact.Contents(try ImageBytes.mapping(path: path))
+      content = try ContentHash.sha256(file.bytes.raw)
+      try file.bytes.requireUnchanged()
     } catch {
-      var report = ImageReport(path: path)
-      report.error = ImageFailure(error)
-      let row = AuditRow(report, isKnown: false)
-      try kept { try database.keep([(row, report)], content: nil, basis: basis, in: run) }
-      return [row]
+      return try keep(error, of: path, basis: basis, run)
     }
     if var rows = try kept({ try database.known(content, basis: basis) }) {
       for index in rows.indices {
@@ -91,11 +89,28 @@ public struct Auditor: Sendable {
       report.error = ImageFailure(error)
       reports = [report]
     }
+    do throws(ImageError) {
+      // What was looked at is what was hashed.
+      try file.bytes.requireUnchanged()
+    } catch {
+      return try keep(error, of: path, basis: basis, run)
+    }
     for index in reports.indices { reports[index].path = Self.name(path, index, of: reports.count) }
     let rows = reports.map { AuditRow($0, isKnown: false) }
     let found = Array(zip(rows, reports.map(Optional.some)))
     try kept { try database.keep(found, content: content, basis: basis, in: run) }
     return rows
+  }
+
+  /// Keeps why a file could not be read: under its path, for it has no content.
+  private func keep(
+    _ error: ImageError, of path: String, basis: String, _ run: Int64
+  ) throws(AuditError) -> [AuditRow] {
+    var report = ImageReport(path: path)
+    report.error = ImageFailure(error)
+    let row = AuditRow(report, isKnown: false)
+    try kept { try database.keep([(row, report)], content: nil, basis: basis, in: run) }
+    return [row]
   }
 
   /// What the rows of a file's kernels are called.

@@ -15,11 +15,20 @@ public struct ImageBytes: ~Copyable, @unchecked Sendable {
 
   /// The number of bytes that belong to the file.
   public let count: Int
+  /// The file that is mapped; nil for memory of our own.
+  private let file: File?
 
-  private init(base: UnsafeMutableRawPointer?, mapped: Int, count: Int) {
+  private struct File {
+    let descriptor: Int32
+    let modified: timespec
+    let watch: MappingGuard.Watch
+  }
+
+  private init(base: UnsafeMutableRawPointer?, mapped: Int, count: Int, file: File? = nil) {
     self.base = base
     self.mapped = mapped
     self.count = count
+    self.file = file
   }
 
   /// Takes over `mapped` bytes of a mapping, `count` of which belong to the file.
@@ -28,6 +37,10 @@ public struct ImageBytes: ~Copyable, @unchecked Sendable {
   }
 
   deinit {
+    if let file {
+      MappingGuard.end(file.watch)
+      close(file.descriptor)
+    }
     if let base { munmap(base, mapped) }
   }
 
@@ -38,7 +51,16 @@ public struct ImageBytes: ~Copyable, @unchecked Sendable {
   public static func mapping(path: String) throws(ImageError) -> ImageBytes {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw .system(errno, "cannot be opened") }
-    defer { close(descriptor) }
+    do {
+      return try mapping(descriptor)
+    } catch {
+      close(descriptor)
+      throw error
+    }
+  }
+
+  /// Takes `descriptor` over if it succeeds.
+  private static func mapping(_ descriptor: Int32) throws(ImageError) -> ImageBytes {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw .system(errno, "cannot be examined") }
     guard status.st_mode & S_IFMT == S_IFREG else {
@@ -49,7 +71,31 @@ public struct ImageBytes: ~Copyable, @unchecked Sendable {
     }
     guard let base = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), base != MAP_FAILED
     else { throw .system(errno, "cannot be mapped") }
-    return ImageBytes(base: base, mapped: size, count: size)
+    guard let watch = MappingGuard.watch(base, count: size) else {
+      munmap(base, size)
+      throw ImageError(.unreadable, "is one of more than \(MappingGuard.capacity) files at a time")
+    }
+    return ImageBytes(
+      base: base, mapped: size, count: size,
+      file: File(descriptor: descriptor, modified: status.st_mtim, watch: watch))
+  }
+
+  /// Requires that the bytes are still those that the file had when it was mapped.
+  ///
+  /// Whoever read them asks afterwards: a file that was cut off or written to meanwhile may have
+  /// shown some of each. Always true of memory that is no file's. Error: `unreadable`.
+  public func requireUnchanged() throws(ImageError) {
+    guard let file else { return }
+    var status = stat()
+    guard fstat(file.descriptor, &status) == 0 else { throw .system(errno, "cannot be examined") }
+    guard Int(exactly: status.st_size) == count else {
+      throw ImageError(
+        .unreadable, "had \(count) bytes, and \(status.st_size) by the time it was read")
+    }
+    guard status.st_mtim.tv_sec == file.modified.tv_sec,
+      status.st_mtim.tv_nsec == file.modified.tv_nsec
+    else { throw ImageError(.unreadable, "was written to while it was read") }
+    guard !MappingGuard.wasTorn(file.watch) else { throw .system(EIO, "cannot be read whole") }
   }
 
   /// Memory of `capacity` bytes that `fill` writes; `fill` returns how many of them it used.

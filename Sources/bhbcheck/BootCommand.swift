@@ -99,7 +99,9 @@ struct BootCommand: ParsableCommand {
       let subject = try RealBootSubject(
         MutationSubject(
           artefact, modules: inspector.modules, systemMap: inspector.systemMap))
-      return try boots(of: subject, rows(matrix, plan, subject), plan, emulator)
+      let report = try boots(of: subject, rows(matrix, plan, subject), plan, emulator)
+      try artefact.requireUnchanged()
+      return report
     }
     let writer = BootReports()
     switch format {

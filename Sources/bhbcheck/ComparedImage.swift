@@ -63,7 +63,9 @@ struct ComparedImage {
     var failed = ImageReport(path: path)
     do {
       let member = try Artefact.openText(path: path)
-      return try JSONReport.parse(member.contents.bytes.raw)
+      let report = try JSONReport.parse(member.contents.bytes.raw)
+      try member.contents.bytes.requireUnchanged()
+      return report
     } catch let error as ImageError {
       failed.error = ImageFailure(error)
     } catch {

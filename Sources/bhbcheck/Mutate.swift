@@ -71,6 +71,7 @@ struct Mutate: ParsableCommand {
         let subject = try MutationSubject(
           artefact, modules: inspector.modules, systemMap: inspector.systemMap)
         let report = try mutation.report(on: subject, tool: BHBCheck.tool)
+        try artefact.requireUnchanged()
         try check(report)
         try write(report, of: subject)
         return report

@@ -131,8 +131,9 @@ struct RowOptions: ParsableArguments {
     } catch {
       throw error.inside(path)
     }
-    var dump = try CPUIDDump.parse(
-      String(decoding: member.contents.bytes.raw, as: UTF8.self), name: member.name)
+    let text = String(decoding: member.contents.bytes.raw, as: UTF8.self)
+    try member.contents.bytes.requireUnchanged()
+    var dump = try CPUIDDump.parse(text, name: member.name)
     for msr in msrs {
       dump.msrs[msr.index] = msr.value
       dump.given.append("MSR \(hexadecimal(UInt64(msr.index))) = \(hexadecimal(msr.value))")

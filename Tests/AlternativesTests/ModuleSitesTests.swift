@@ -1,3 +1,4 @@
+import Foundation
 import KernelImage
 import Mitigation
 import Testing
@@ -30,7 +31,9 @@ private struct TinyModule {
     }
   }
 
-  func module() throws -> KernelModule {
+  func module() throws -> KernelModule { try KernelModule(file()) }
+
+  func file() throws -> Artefact.Member {
     var table = [UInt8](repeating: 0, count: 8) + little(feature)
     if stride == 14 { table += little(UInt16(0)) }
     table += [UInt8(max(5, replacement.count)), UInt8(replacement.count)]
@@ -67,7 +70,7 @@ private struct TinyModule {
       Part(".symtab", 2, 0, symbols, 3),
       Part(".strtab", 3, 0, names, 0),
     ]
-    return try KernelModule(member(sections))
+    return try member(sections)
   }
 
   private func member(
@@ -117,6 +120,18 @@ struct ModuleSitesTests {
     tiny.add(".text", SequenceCode().bytes(at: TinyKernel.base), isExecutable: true)
     tiny.symbol("clear_bhb_loop", TinyKernel.base)
     return try StaticAnalysis(try tiny.image(), modules: [try module.module()]).survey
+  }
+
+  private static let seeds = ProcessInfo.processInfo.environment["BHBCHECK_SEEDS"]
+
+  @Test(
+    "the modules that fuzzing starts from", .enabled(if: seeds != nil, "see SeedTests"),
+    arguments: [12, 14])
+  func seed(_ stride: Int) throws {
+    let folder = URL(filePath: try #require(Self.seeds)).appending(component: "module")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    let module = try TinyModule(stride: stride).file()
+    try Data(module.contents.bytes.raw).write(to: folder.appending(component: "stride-\(stride)"))
   }
 
   @Test("entries are read through their relocations, in each layout", arguments: [12, 14])

@@ -32,6 +32,12 @@ struct KernelLogTests {
     ("ends in %", [], "ends in "),
     ("%s", [0], "(null)"),
     ("%100000d|", [1], String(repeating: " ", count: 255) + "1|"),
+    ("%.*d", [0x7FFF_FFFF, 7], String(repeating: "0", count: 1023) + "7"),
+    (
+      "%.*d%.*d", [1000, 1, 1000, 2],
+      String(repeating: "0", count: 999) + "1"
+        + String(repeating: "0", count: 24)
+    ),
   ]
 
   @Test("formats as vsnprintf() writes them", arguments: formats)

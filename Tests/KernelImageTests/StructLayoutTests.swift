@@ -6,7 +6,7 @@ private let tableAddress: UInt64 = 0xFFFF_FFFF_8200_0000
 
 /// Writes BTF (include/uapi/linux/btf.h): `struct cpu { int family; union { int caps[24]; long align; };
 /// int flag : 3; int next : 5; }` and `enum mode { OFF = -1, ON = 2 }`.
-private func sampleBTF() -> [UInt8] {
+func sampleBTF() -> [UInt8] {
   var strings: [UInt8] = [0]
   func text(_ name: String) -> UInt32 {
     let offset = UInt32(strings.count)

@@ -48,9 +48,11 @@ struct Tool {
   var folder: URL?
   var environment: [String: String] = [:]
   var standardOutput: FileHandle?
+  /// Whether a signal is to end it.
+  var isKilled = false
 
-  /// Runs it and waits for its end.
-  func run(_ arguments: [String]) throws -> Result {
+  /// Runs it and waits for its end; `meanwhile` is called with the number of its process.
+  func run(_ arguments: [String], meanwhile: (Int32) -> Void = { _ in }) throws -> Result {
     let scratch = try Folder()
     let (output, errors) = (scratch.path("out"), scratch.path("err"))
     for file in [output, errors] { try Data().write(to: URL(filePath: file)) }
@@ -65,8 +67,11 @@ struct Tool {
       try standardOutput ?? FileHandle(forWritingTo: URL(filePath: output))
     process.standardError = try FileHandle(forWritingTo: URL(filePath: errors))
     try process.run()
+    meanwhile(process.processIdentifier)
     process.waitUntilExit()
-    #expect(process.terminationReason == .exit, "it was ended by a signal")
+    #expect(
+      process.terminationReason == (isKilled ? .uncaughtSignal : .exit),
+      "ended by a signal: \(process.terminationReason == .uncaughtSignal)")
     return Result(
       status: process.terminationStatus,
       output: try String(contentsOfFile: output, encoding: .utf8),

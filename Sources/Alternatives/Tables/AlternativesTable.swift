@@ -40,8 +40,17 @@ public struct AlternativesTable: Sendable {
     self.faults = faults
   }
 
+  /// A longer table is not read, in bytes: some hundred times as long as a kernel's with everything
+  /// built in.
+  static let longest = 16 << 20
+
   init(_ bytes: UnsafeRawBufferPointer, range: Range<UInt64>, bounds: CodeBounds) {
     let start = range.lowerBound
+    guard bytes.count <= Self.longest else {
+      let fault = TableFault(kind: .tooLong, address: start, site: nil)
+      self.init(layout: nil, range: range, entries: [], faults: [fault])
+      return
+    }
     guard let layout = Self.layout(of: bytes, at: start, bounds) else {
       let fault = TableFault(kind: .unknownLayout, address: start, site: nil)
       self.init(layout: nil, range: range, entries: [], faults: [fault])

@@ -2,6 +2,7 @@
 public struct TableFault: Sendable, Hashable {
   public enum Kind: String, Sendable, Hashable, CaseIterable {
     case tableOutside = "the table lies outside the file"
+    case tooLong = "it has more entries than any kernel"
     case unknownLayout = "no known layout fits the entries"
     case partialEntry = "the table's size is no multiple of an entry's"
     case siteOutside = "the site lies outside the image"

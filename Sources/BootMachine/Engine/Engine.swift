@@ -33,10 +33,15 @@ struct Engine: ~Copyable {
   }
 
   /// Lets the guest see `memory` at `address`; the caller keeps it alive.
-  func map(_ memory: UnsafeMutableRawBufferPointer, at address: UInt64) throws(MachineError) {
+  ///
+  /// A store to executable memory makes Unicorn look for translations of it, every time.
+  func map(
+    _ memory: UnsafeMutableRawBufferPointer, at address: UInt64, isExecutable: Bool
+  ) throws(MachineError) {
+    let access =
+      isExecutable ? UC_PROT_ALL.rawValue : UC_PROT_READ.rawValue | UC_PROT_WRITE.rawValue
     try Engine.check(
-      uc_mem_map_ptr(
-        handle, address, memory.count, UInt32(UC_PROT_ALL.rawValue), memory.baseAddress),
+      uc_mem_map_ptr(handle, address, memory.count, UInt32(access), memory.baseAddress),
       "uc_mem_map_ptr at \(String(address, radix: 16))")
   }
 

@@ -97,6 +97,46 @@ struct AddressMap: Sendable {
     [image, stop, descriptors, stack, page, fixmap, modules] + (host?.all ?? [])
   }
 
+  /// The areas by what the CPU may do there, as the kernel's own page tables have it: pages of `code`
+  /// are executable, data is not.
+  ///
+  /// - Parameter code: addresses within the image.
+  func parts(code: [Range<UInt64>]) -> [(area: Area, isExecutable: Bool)] {
+    var parts: [(area: Area, isExecutable: Bool)] = []
+    func add(_ range: Range<Int>, _ isExecutable: Bool) {
+      guard !range.isEmpty else { return }
+      let area = Area(
+        guest: image.guest + UInt64(range.lowerBound), offset: image.offset + range.lowerBound,
+        size: range.count)
+      parts.append((area, isExecutable))
+    }
+    var end = 0
+    for range in code.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+      let inside = range.clamped(to: image.guestRange)
+      guard !inside.isEmpty else { continue }
+      let start = Int(inside.lowerBound - image.guest) / Self.pageSize * Self.pageSize
+      let pages = Int(inside.upperBound - image.guest) + Self.pageSize - 1
+      let stop = pages / Self.pageSize * Self.pageSize
+      guard stop > end else { continue }
+      add(end..<max(end, start), false)
+      add(max(end, start)..<stop, true)
+      end = stop
+    }
+    add(end..<image.size, false)
+    // One region each where pages of code touch: Unicorn goes through them one by one.
+    parts = parts.reduce(into: []) { merged, part in
+      if let last = merged.last, last.isExecutable == part.isExecutable {
+        merged[merged.count - 1].area.size += part.area.size
+      } else {
+        merged.append(part)
+      }
+    }
+    return parts
+      + areas.dropFirst().map { area in
+        (area, area.guest == stop.guest || area.guest == modules.guest)
+      }
+  }
+
   /// The offset in the arena of `count` bytes at a guest address; nil if they are not in one area.
   @inline(__always)
   func offset(of address: UInt64, count: Int) -> Int? {

@@ -55,6 +55,8 @@ public struct BootMachine: ~Copyable {
     result.late = late
     if request.wantsReads { result.reads = machine.state.reads.reads }
     result.course = course
+    result.blocks = machine.state.blocks
+    if case .blockLimit = failure { result.ranTooLong = true }
     if request.wantsTrace {
       result.outcome.trace = reader.trace(
         blocks: bootTrace, sequence: result.sequence, siteTexts: aftermath.sites.map { text($0) })

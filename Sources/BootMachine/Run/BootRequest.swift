@@ -58,6 +58,10 @@ public struct BootResult: Sendable, Hashable {
   public var reads: [BootRead] = []
   /// A digest of what boot code ran and printed: where it differs, something else happened.
   public var course: UInt64 = 0
+  /// How many basic blocks ran.
+  public var blocks = 0
+  /// Whether it was given up because more ran than the limit says.
+  public var ranTooLong = false
   /// The sequence as each site runs it, in the order of the sites; nil for those that do not.
   public var siteVariants: [SequenceVariant?] = []
   /// What ran, if that was asked for.

@@ -29,7 +29,7 @@ extension Failure {
     case .unhandledFault(let at):
       return "an MSR access raised #GP that the kernel does not handle, at \(place(at))"
     case .native(let access, let at):
-      return "\(access.mnemonic) that the exception table does not list, at \(place(at))"
+      return "\(access.text), at \(place(at))"
     case .port(let port, let at):
       return "I/O port \(hexadecimal(UInt64(port))) was read at \(place(at))"
     }

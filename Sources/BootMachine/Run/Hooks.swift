@@ -39,8 +39,15 @@ extension MachineState {
   }
 
   fileprivate func halt(_ engine: OpaquePointer?, _ reason: Stop) {
-    stop = reason
+    note(reason)
     uc_emu_stop(engine)
+  }
+
+  /// Keeps why the path stops. The rest of a block may still run with what the engine put in place of
+  /// an answer: the first reason is the one.
+  fileprivate func note(_ reason: Stop) {
+    if case .failed = stop { return }
+    stop = reason
   }
 }
 
@@ -127,10 +134,9 @@ private func onCode(
     state.record(MSRRecord(isRead: false, index: number, value: value), at: address)
     if number == MSRIndex.specCtrl { state.recorder?.wroteControl() }
     if number == gsBaseMSR { set(engine, UC_X86_REG_GS_BASE, value) }
-  case .print:
+  case .print, .printWarning:
     state.printed(state.formatted(arguments(engine)))
-  case .printWarning:
-    state.printed(state.formatted(arguments(engine)))
+    if let failure = state.logFailure { state.halt(engine, .failed(failure)) }
   case .panic:
     state.halt(engine, .failed(.panic(message: state.formatted(arguments(engine)))))
   case .staticCallUpdate:
@@ -173,7 +179,7 @@ private func onUnmapped(
     default: "read"
     }
   let place = register(engine, UC_X86_REG_RIP)
-  state.stop = .failed(.unmapped(access: access, address: address, at: place))
+  state.note(.failed(.unmapped(access: access, address: address, at: place)))
   return false
 }
 

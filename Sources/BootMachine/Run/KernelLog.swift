@@ -29,6 +29,7 @@ extension MachineState {
       text = text.dropFirst(2)
     }
     while text.last == UInt8(ascii: "\n") { text = text.dropLast() }
+    logSize += text.count + 1
     if continues, let last = log.indices.last {
       log[last] += text
     } else if !text.isEmpty {
@@ -47,7 +48,7 @@ extension MachineState {
       defer { next += 1 }
       return arguments.value(next, in: self)
     }
-    while position < format.count {
+    while position < format.count, output.count < Self.longestLine {
       guard format[position] == UInt8(ascii: "%") else {
         output.append(format[position])
         position += 1
@@ -80,7 +81,19 @@ extension MachineState {
       default: break
       }
     }
-    return output
+    return Array(output.prefix(Self.longestLine))
+  }
+
+  /// What the kernel's own buffer for a line holds (PRINTKRB_RECORD_MAX, kernel/printk/internal.h).
+  private static let longestLine = 1024
+
+  /// More than this no boot prints, in bytes: a kernel that prints in a loop would fill the host's
+  /// memory long before it has run too long.
+  private static let longestLog = 1 << 20
+
+  /// Why a path that prints without end must stop; nil while it does not.
+  var logFailure: Failure? {
+    logSize > Self.longestLog ? .missing("more than \(Self.longestLog) bytes were printed") : nil
   }
 }
 
@@ -125,7 +138,8 @@ private struct FormatField {
     width = count()
     if peek() == UInt8(ascii: ".") {
       position += 1
-      precision = max(0, count())
+      // As with a width: the kernel's own ends at 32767.
+      precision = min(max(0, count()), 1024)
     }
     while let byte = peek() {
       switch byte {

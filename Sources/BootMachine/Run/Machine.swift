@@ -18,7 +18,9 @@ struct Machine: ~Copyable {
     let engine = try Engine()
     let state = try MachineState(plan: image.plan, memory: memory)
     let map = memory.map
-    for area in map.areas { try engine.map(memory.host(area), at: area.guest) }
+    for part in map.parts(code: image.code) {
+      try engine.map(memory.host(part.area), at: part.area.guest, isExecutable: part.isExecutable)
+    }
     engine.writeGDT(base: map.descriptors.guest, limit: 0x7f)
     engine.write(UC_X86_REG_CS, 0x10)
     engine.write(UC_X86_REG_SS, 0x18)
@@ -83,6 +85,10 @@ struct Machine: ~Copyable {
     let map = memory.map
     // 8 below a multiple of 16, as after a CALL (System V AMD64 ABI, 3.2.2).
     let depth = max(stackDepth, state.reservedStack)
+    // Code that left its stack has no place for another call.
+    guard depth < UInt64(map.stack.size) - 0x2000 else {
+      return .astray(function: function.name, at: engine.read(UC_X86_REG_RIP))
+    }
     let stack = map.stack.guest + UInt64(map.stack.size) - 0x1000 - depth - 8
     guard memory.write(map.stop.guest, at: stack) else {
       return .astray(function: function.name, at: stack)
@@ -162,7 +168,7 @@ struct Machine: ~Copyable {
     let base = engine.read(UC_X86_REG_RBP)
     // Below everything the interrupted code has on its stack.
     let top = memory.map.stack.guest + UInt64(memory.map.stack.size)
-    let depth = (top - stack + 0x1000) & ~0xfff
+    let depth = (top &- stack &+ 0x1000) & ~0xfff
     let generalProtection: UInt64 = 13
     let failure = call(
       BootPlan.Call(name: "fixup_exception", address: handler),

@@ -29,6 +29,8 @@ final class MachineState {
   var cpuidQueries: [CPUIDQuery] = []
   var msrAccesses: [MSRRecord] = []
   var log: [[UInt8]] = []
+  /// The bytes that were printed.
+  var logSize = 0
   var warnings: [Failure] = []
   var staticCalls: [(key: UInt64, target: UInt64)] = []
   var skipped: Set<Int> = []
@@ -72,7 +74,7 @@ final class MachineState {
   }
 
   /// More than ten times what the longest path of a real kernel takes.
-  static let blockLimit = 2_000_000
+  static let blockLimit = 400_000
 
   init(plan: BootPlan, memory: borrowing GuestMemory) throws(MachineError) {
     seen = try SeenBlocks(memory.map.image)
@@ -94,6 +96,7 @@ final class MachineState {
     cpuidQueries.removeAll(keepingCapacity: true)
     msrAccesses.removeAll(keepingCapacity: true)
     log.removeAll(keepingCapacity: true)
+    logSize = 0
     warnings.removeAll(keepingCapacity: true)
     staticCalls.removeAll(keepingCapacity: true)
     skipped.removeAll(keepingCapacity: true)

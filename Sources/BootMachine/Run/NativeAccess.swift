@@ -2,26 +2,34 @@ internal import Alternatives
 internal import Mitigation
 
 /// Instructions that the emulator would answer by itself, with values of a machine that nobody
-/// described.
+/// described, or pass over.
 enum NativeAccess: Hashable, Sendable {
-  case readMSR
-  case writeMSR
-  case readCounter
+  case readMSR, writeMSR, readCounter
+  case systemCall, systemReturn, systemEntry, systemExit
 
-  var mnemonic: String {
+  /// What it is and why it does not run.
+  var text: String {
     switch self {
-    case .readMSR: "rdmsr"
-    case .writeMSR: "wrmsr"
-    case .readCounter: "rdpmc"
+    case .readMSR: "rdmsr that the exception table does not list"
+    case .writeMSR: "wrmsr that the exception table does not list"
+    case .readCounter: "rdpmc, whose counters nobody described"
+    case .systemCall: "syscall, for which there is no kernel below this one"
+    case .systemReturn: "sysret, for which there is no user space"
+    case .systemEntry: "sysenter, for which there is no kernel below this one"
+    case .systemExit: "sysexit, for which there is no user space"
     }
   }
 
   /// The second byte of 0F xx (Intel SDM vol. 2B).
   init?(opcode: UInt8) {
     switch opcode {
+    case 0x05: self = .systemCall
+    case 0x07: self = .systemReturn
     case 0x30: self = .writeMSR
     case 0x32: self = .readMSR
     case 0x33: self = .readCounter
+    case 0x34: self = .systemEntry
+    case 0x35: self = .systemExit
     default: return nil
     }
   }

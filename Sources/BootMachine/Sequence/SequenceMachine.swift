@@ -127,7 +127,8 @@ struct SequenceMachine: ~Copyable {
     /// Makes a page of the image present; false if the image has none there.
     func map(page: UInt64, _ engine: OpaquePointer?) -> Bool {
       if pages.contains(page) { return true }
-      guard
+      // The last page of the address space has no end, and is no image's.
+      guard page < 0 &- SequenceMachine.pageSize,
         let segment = kernel.segments.first(where: {
           $0.addresses.overlaps(page..<page &+ SequenceMachine.pageSize)
         }),

@@ -4,6 +4,8 @@ import KernelImage
 struct InitCalls: Sendable {
   /// Of the functions.
   let addresses: [UInt64]
+  /// Whether there is a table, and its entries lead nowhere.
+  let areUnreadable: Bool
 
   /// Entries are place-relative 32-bit offsets, or pointers where the architecture has no such
   /// relocations (include/linux/init.h, HAVE_ARCH_PREL32_RELOCATIONS): told apart by which of them
@@ -15,6 +17,7 @@ struct InitCalls: Sendable {
       let bytes = kernel.bytes(at: table.lowerBound, count: count)
     else {
       addresses = []
+      areUnreadable = false
       return
     }
     func isCode(_ address: UInt64) -> Bool {
@@ -33,6 +36,7 @@ struct InitCalls: Sendable {
     }
     addresses =
       [pointers, offsets].first { !$0.isEmpty && $0.allSatisfy(isCode) } ?? []
+    areUnreadable = addresses.isEmpty
   }
 
   /// The place of a function in the order; nil if it is no init call.

@@ -18,6 +18,9 @@ struct LateCode: Sendable {
   private(set) var places: [Place] = []
   /// What to run, in the order of a boot.
   private(set) var steps: [LateStep] = []
+  /// Why no boot path can be determined: something may change the choice, nothing shows who calls it,
+  /// and what would show it cannot be read.
+  private(set) var unreadable: String?
 
   /// Looks for it after boot paths ran: `program` knows what they executed.
   init(_ program: BootProgram, _ analysis: StaticAnalysis) throws(DecoderError) {
@@ -43,6 +46,10 @@ struct LateCode: Sendable {
       case .unknown(let reason):
         places.append(Place(writer: writer, step: nil, reason: reason))
       }
+    }
+    if climb.initCalls.areUnreadable, let place = places.first(where: { $0.step == nil }) {
+      unreadable =
+        "the table of init calls leads nowhere, and \(kernel.describe(place.writer.address)) was not run"
     }
     let found = Set(places.compactMap(\.step))
     let calls = climb.initCalls.addresses.compactMap { address in

@@ -14,8 +14,11 @@ struct BasePath: Sendable {
 
   var showsBHIControl: Bool { row.processor.showsBHIControl }
 
+  /// A boot with something flipped: it may take another way, but not one that has no end.
   func request(_ processor: Processor) -> BootRequest {
-    BootRequest(processor: processor, commandLine: commandLine, wantsReads: true)
+    BootRequest(
+      processor: processor, commandLine: commandLine, wantsReads: true,
+      blockLimit: 100_000 + 8 * result.blocks)
   }
 }
 
@@ -53,6 +56,8 @@ struct Exploration {
   /// How many bits may have to be changed before one counts: an enumeration bit can open a
   /// register whose bit opens another one.
   static let depth = 3
+  /// How many registers are flipped from one path; kernels read dozens.
+  static let mostRegisters = 256
 
   let base: BasePath
   /// What is flipped bit by bit.
@@ -69,9 +74,12 @@ struct Exploration {
   /// Flips every bit of every register of the path.
   mutating func run(_ worker: inout PathWorker) {
     known = Set(ReadRegister.all(in: base.result.reads, of: base.row.processor).map(\.register))
-    flip(base.registers, of: base.row.processor, from: base.result, route: [], &worker)
     flip(
-      responding(base.grouped, base.row.processor, base.result, &worker),
+      Array(base.registers.prefix(Self.mostRegisters)), of: base.row.processor, from: base.result,
+      route: [], &worker)
+    flip(
+      responding(
+        Array(base.grouped.prefix(Self.mostRegisters)), base.row.processor, base.result, &worker),
       of: base.row.processor, from: base.result, route: [], &worker)
   }
 
@@ -149,7 +157,7 @@ struct Exploration {
         note(bit, isSet: !wasSet, read, of: processor, route, from: parent, to: result)
         guard route.count + 1 < Self.depth, result.isDetermined, !onlySetting else { continue }
         let opened = ReadRegister.all(in: result.reads, of: flipped).filter {
-          known.insert($0.register).inserted
+          known.count < Self.mostRegisters && known.insert($0.register).inserted
         }
         let single = opened.filter { scope.includes($0.register, of: flipped) }
         let grouped = opened.filter { !scope.includes($0.register, of: flipped) }

@@ -49,7 +49,7 @@ public struct HostInspection: Sendable {
         let row = rows[index]
         let line = CommandLine(name: row.kind.id, line: row.kind.commandLine ?? "")
         return outcome(of: row, commandLine: lines.text(for: line), &worker)
-      }
+      }.compactMap(\.self)
     return report
   }
 

@@ -44,6 +44,16 @@ public struct Inspector: Sendable {
       report = ImageReport(path: artefact.path)
       report.error = ImageFailure(error)
     }
+    do throws(ImageError) {
+      try artefact.requireUnchanged()
+      for member in modules + [systemMap].compactMap(\.self) {
+        try member.contents.bytes.requireUnchanged()
+      }
+    } catch {
+      // Half of one file and half of another were looked at, whatever came of it.
+      report = ImageReport(path: artefact.path)
+      report.error = ImageFailure(error)
+    }
     return report
   }
 
@@ -112,6 +122,9 @@ public struct Inspector: Sendable {
       let code = try LateCode(program, analysis)
       if !code.steps.isEmpty {
         results = runner.results(matrix.rows, of: program, late: code.steps)
+      }
+      if let reason = code.unreadable {
+        results = results.map { $0.isDetermined ? .undetermined(reason, $0.outcome.evidence) : $0 }
       }
       late = LateFindings(code, program, analysis, zip(matrix.rows, results).map { ($0.path, $1) })
       if let discovery {

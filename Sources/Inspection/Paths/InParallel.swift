@@ -1,21 +1,22 @@
 import Dispatch
 import Synchronization
 
-/// What `body` makes of each index below `count`, in order, on up to `jobs` threads.
+/// What `body` makes of each index below `count`, in order, on up to `jobs` threads; nil from where on
+/// `wanted` was false.
 ///
 /// Each thread makes a worker of its own and keeps it to the end: an emulator belongs to the thread
 /// that made it, and must not block the cooperative pool.
 func inParallel<Worker: ~Copyable, Value: Sendable>(
   _ count: Int, jobs: Int, _ make: @Sendable () -> Worker,
-  body: @Sendable (inout Worker, Int) -> Value
-) -> [Value] {
+  while wanted: @Sendable () -> Bool = { true }, body: @Sendable (inout Worker, Int) -> Value
+) -> [Value?] {
   guard count > 0 else { return [] }
   let next = Atomic(0)
   let results = Mutex([Value?](repeating: nil, count: count))
   let workers = max(1, min(jobs, count))
   @Sendable func work() {
     var worker = make()
-    while true {
+    while wanted() {
       let index = next.add(1, ordering: .relaxed).oldValue
       guard index < count else { return }
       let value = body(&worker, index)
@@ -27,6 +28,5 @@ func inParallel<Worker: ~Copyable, Value: Sendable>(
   } else {
     DispatchQueue.concurrentPerform(iterations: workers) { _ in work() }
   }
-  // Every index was taken by a thread that went on to the end.
-  return results.withLock { $0 }.compactMap(\.self)
+  return results.withLock { $0 }
 }

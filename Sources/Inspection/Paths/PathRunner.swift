@@ -1,6 +1,7 @@
 public import BootMachine
 import KernelImage
 import Mitigation
+import Synchronization
 
 /// Runs the rows of a matrix on an image, on as many threads as asked for.
 public struct PathRunner: Sendable {
@@ -9,6 +10,10 @@ public struct PathRunner: Sendable {
   public var wantsVulnerabilities: Bool
   /// Whether results say what was read that a hypervisor answers.
   var wantsReads = false
+
+  /// After so many paths that do not end the others are not run: a damaged image could make each of
+  /// hundreds run up to the limit.
+  static let mostEndless = 4
 
   public init(jobs: Int = 1, wantsTrace: Bool = false, wantsVulnerabilities: Bool = false) {
     self.jobs = max(1, jobs)
@@ -21,17 +26,34 @@ public struct PathRunner: Sendable {
     _ rows: [Matrix.Row], of program: BootProgram, late: [LateStep] = []
   ) -> [BootResult] {
     let line = EffectiveCommandLine(program.kernel.identity)
-    return map(rows.count, of: program) { worker, index in
-      worker.run(rows[index], line: line, self, late: late)
+    let endless = Atomic(0)
+    let found = map(
+      rows.count, of: program, while: { endless.load(ordering: .relaxed) < Self.mostEndless }
+    ) { worker, index in
+      let result = worker.run(rows[index], line: line, self, late: late)
+      if result.ranTooLong { endless.add(1, ordering: .relaxed) }
+      return result
+    }
+    // Rows begin in their order, so all before the last of those counted were run. How many more the
+    // other threads had begun by then must not show.
+    var met = 0
+    return zip(rows, found).map { row, result in
+      guard met < Self.mostEndless, let result else {
+        return .undetermined(
+          "not run: \(Self.mostEndless) boot paths before it did not end", row.processor.evidence)
+      }
+      if result.ranTooLong { met += 1 }
+      return result
     }
   }
 
-  /// What `body` makes of each index below `count`, on the threads of this runner, in order.
+  /// What `body` makes of each index below `count`, on the threads of this runner, in order; nil from
+  /// where on `wanted` was false.
   func map<Value: Sendable>(
-    _ count: Int, of program: BootProgram,
+    _ count: Int, of program: BootProgram, while wanted: @Sendable () -> Bool = { true },
     _ body: @Sendable (inout PathWorker, Int) -> Value
-  ) -> [Value] {
-    inParallel(count, jobs: jobs, { PathWorker(program) }, body: body)
+  ) -> [Value?] {
+    inParallel(count, jobs: jobs, { PathWorker(program) }, while: wanted, body: body)
   }
 }
 

@@ -20,6 +20,22 @@ public struct Artefact: Sendable {
   public final class Contents: Sendable {
     public let bytes: ImageBytes
     public init(_ bytes: consuming ImageBytes) { self.bytes = bytes }
+
+    /// What `body` makes of the bytes, unless their file changed under it: whatever came of it is
+    /// worth nothing then, an error too.
+    func unchanged<Result>(
+      _ body: () throws(ImageError) -> Result
+    ) throws(ImageError) -> Result {
+      let result: Result
+      do {
+        result = try body()
+      } catch {
+        try bytes.requireUnchanged()
+        throw error
+      }
+      try bytes.requireUnchanged()
+      return result
+    }
   }
 
   /// The argument as typed; for a folder of several kernels, the folder and the kernel's name.
@@ -49,5 +65,18 @@ public struct Artefact: Sendable {
     self.systemMap = systemMap
     self.embeddedCommandLine = embeddedCommandLine
     self.failure = failure
+  }
+
+  /// Requires that every file that is still read from is as it was when it was opened; after the
+  /// last look at it. Error: `unreadable`.
+  public func requireUnchanged() throws(ImageError) {
+    if let kernel { try kernel.contents.bytes.requireUnchanged() }
+    for member in modules + [configuration, systemMap].compactMap(\.self) {
+      do {
+        try member.contents.bytes.requireUnchanged()
+      } catch {
+        throw error.inside(member.name)
+      }
+    }
   }
 }

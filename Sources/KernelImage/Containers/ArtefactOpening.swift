@@ -20,7 +20,9 @@ extension Artefact {
     guard stat(path, &status) == 0 else { throw .system(errno, "cannot be opened") }
     if status.st_mode & S_IFMT == S_IFDIR { return try KernelFolder(path).artefacts() }
     let file = Contents(try ImageBytes.mapping(path: path))
-    return try artefacts(in: file, path: path, layers: [])
+    return try file.unchanged { () throws(ImageError) in
+      try artefacts(in: file, path: path, layers: [])
+    }
   }
 
   /// Opens a module (`--module FILE`), compressed or not, or those of KVM in a package.
@@ -51,7 +53,9 @@ extension Artefact {
     path.split(separator: "/").last.map(String.init) ?? path
   }
 
-  private static func artefacts(
+  /// What is in a file whose bytes are in memory.
+  /// - Parameter layers: what was taken off already, outermost first.
+  static func artefacts(
     in file: Contents, path: String, layers: [String]
   ) throws(ImageError) -> [Artefact] {
     switch file.kind {

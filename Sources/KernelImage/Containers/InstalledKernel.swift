@@ -89,7 +89,7 @@ struct InstalledKernel {
   private func elf(_ paths: [String]) throws(ImageError) -> (path: String, elf: UnwrappedElf)? {
     guard let (path, contents) = try firstThere(paths) else { return nil }
     do {
-      return (path, try UnwrappedElf(contents))
+      return (path, try contents.unchanged { () throws(ImageError) in try UnwrappedElf(contents) })
     } catch {
       throw error.inside(shortened(path))
     }

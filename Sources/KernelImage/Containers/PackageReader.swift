@@ -6,8 +6,12 @@ struct PackageReader {
     static let kernel = 2 << 30
     static let module = 256 << 20
     static let text = 64 << 20
-    /// The whole stream: some ten times the largest package of debug information.
-    static let stream: UInt64 = 64 << 30
+    /// The whole stream: some three times the largest package of debug information.
+    static let stream: UInt64 = 16 << 30
+    /// The members of an archive; the largest source tree has a hundred thousand.
+    static let members = 1 << 20
+    /// What is kept of an archive at a time, packed and unpacked.
+    static let kept = 4 << 30
   }
 
   /// A System.map of less than this is a stub that says where the real one is.
@@ -31,6 +35,8 @@ struct PackageReader {
   private let layers: [String]
   private var groups: [Group] = []
   private var memberCount = 0
+  /// The size of the members that are kept, in bytes.
+  private var kept = 0
 
   /// - Parameters:
   ///   - first: the archive's first member, which was already asked for.
@@ -45,6 +51,10 @@ struct PackageReader {
     var next: ArchiveReader.Entry? = first
     while let entry = next {
       memberCount += 1
+      guard memberCount <= Limit.members else {
+        throw ImageError(
+          .tooLarge, "has more than \(Limit.members) members", offset: reader.position)
+      }
       let (end, overflow) = reader.unpackedPosition.addingReportingOverflow(
         UInt64(clamping: entry.size ?? 0))
       guard !overflow, end <= Limit.stream else {
@@ -74,15 +84,18 @@ struct PackageReader {
   private mutating func take(
     _ place: PackagePath, _ entry: ArchiveReader.Entry, _ reader: inout ArchiveReader
   ) throws(ImageError) {
-    let limit =
+    let own =
       switch place.role {
       case .vmlinux, .bootImage: Limit.kernel
       case .module: Limit.module
       case .configuration, .systemMap: Limit.text
       }
+    let limit = min(own, Limit.kept - kept)
+    guard limit > 0 else { throw Self.tooMuch }
     if place.role == .systemMap, let size = entry.size, size < Self.smallestSystemMap { return }
     let contents = Artefact.Contents(
       try reader.member(size: entry.size, limit: limit))
+    kept += contents.bytes.count
     let group = indexOfGroup(place.version)
     let text = Artefact.Member(name: place.path, contents: contents, layers: layers)
     switch place.role {
@@ -103,12 +116,19 @@ struct PackageReader {
     return groups.count - 1
   }
 
+  private static var tooMuch: ImageError {
+    ImageError(.tooLarge, "holds more than \(Limit.kept) bytes of kernels")
+  }
+
   /// What was found; `path` is the package's own.
   func artefacts(path: String) throws(ImageError) -> [Artefact] {
     let kernels = groups.filter { !$0.kernels.isEmpty }
     var found: [Artefact] = []
+    var unpacked = kept
     for group in kernels {
       guard let kernel = try kernel(of: group) else { continue }
+      unpacked += kernel.member.contents.bytes.count
+      guard unpacked <= Limit.kept else { throw Self.tooMuch }
       // With a single kernel everything belongs to it, whatever versions the names say.
       let others = kernels.count == 1 ? groups.filter { $0.version != group.version } : []
       let family = [group] + others

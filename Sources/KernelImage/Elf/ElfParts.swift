@@ -48,6 +48,32 @@ public struct Section: Sendable, Hashable {
 }
 
 extension ElfFile {
+  /// No more than this is read of an ELF file.
+  enum Limit {
+    /// Segments; kernels have five.
+    static let segments = 128
+    /// Sections; one for each function (-ffunction-sections) makes some fifty thousand.
+    static let sections = 1 << 18
+    /// Symbols; a kernel with everything built in has a million.
+    static let symbols = 1 << 23
+    /// A name, in bytes; the kernel's own end at 512 (KSYM_NAME_LEN).
+    static let name = 1024
+  }
+
+  /// Requires that parts of the file, taken together, are no larger than it is: what is read of each
+  /// of them would else be read of the same bytes over and over.
+  private func requireDisjoint(_ sizes: some Sequence<Int>, _ what: String) throws(ImageError) {
+    var rest = 2 * contents.bytes.count
+    for size in sizes {
+      rest -= size
+      guard rest >= 0 else {
+        throw ImageError(
+          .malformed, "\(what) overlap: together they are larger than the file",
+          offset: what == "segments" ? header.e_phoff : header.e_shoff)
+      }
+    }
+  }
+
   /// The loaded segments, in the file's order.
   ///
   /// Errors: `truncated` if the file ends before the table or a segment does, `malformed` if a
@@ -56,7 +82,9 @@ extension ElfFile {
     var segments: [Segment] = []
     for (index, entry) in try programHeaders().enumerated() where entry.p_type == UInt32(PT_LOAD) {
       try require(entry.p_offset, entry.p_filesz, of: 1, "segment \(index)")
+      // An empty one may lie anywhere, beyond all files too.
       guard entry.p_filesz <= entry.p_memsz, let memorySize = Int(exactly: entry.p_memsz),
+        let offset = Int(exactly: entry.p_offset),
         !entry.p_vaddr.addingReportingOverflow(entry.p_memsz).overflow
       else {
         throw ImageError(
@@ -65,9 +93,10 @@ extension ElfFile {
       }
       segments.append(
         Segment(
-          address: entry.p_vaddr, fileOffset: Int(entry.p_offset), fileSize: Int(entry.p_filesz),
+          address: entry.p_vaddr, fileOffset: offset, fileSize: Int(entry.p_filesz),
           memorySize: memorySize, flags: entry.p_flags))
     }
+    try requireDisjoint(segments.lazy.map(\.fileSize), "segments")
     return segments
   }
 
@@ -90,6 +119,11 @@ extension ElfFile {
     var count = 0
     guard elf_getphdrnum(handle, &count) == 0 else {
       throw ImageError.libelf("has no readable program headers", offset: 32)
+    }
+    guard count <= Limit.segments else {
+      throw ImageError(
+        .tooLarge, "has \(count) segments, at most \(Limit.segments) are taken",
+        offset: header.e_phoff)
     }
     var entries: [GElf_Phdr] = []
     for index in 0..<count {
@@ -118,6 +152,11 @@ extension ElfFile {
     guard elf_getshdrnum(handle, &count) == 0, elf_getshdrstrndx(handle, &names) == 0 else {
       throw ImageError.libelf("has no readable section headers", offset: header.e_shoff)
     }
+    guard count <= Limit.sections else {
+      throw ImageError(
+        .tooLarge, "has \(count) sections, at most \(Limit.sections) are taken",
+        offset: header.e_shoff)
+    }
     // Bounds first: the names lie in a section themselves.
     var entries: [GElf_Shdr] = []
     for index in 0..<count {
@@ -135,6 +174,7 @@ extension ElfFile {
     for (index, entry) in entries.enumerated() {
       sections.append(try section(index, entry, namesIn: names))
     }
+    try requireDisjoint(sections.lazy.filter(\.hasBytes).map(\.size), "sections")
     return sections
   }
 
@@ -148,12 +188,12 @@ extension ElfFile {
     let isEmpty = entry.sh_type == UInt32(SHT_NULL)
     var name = ""
     if !isEmpty && table != 0 {
-      guard let text = elf_strptr(handle, table, Int(entry.sh_name)) else {
+      guard let text = self.name(in: table, at: Int(entry.sh_name)) else {
         throw ImageError(
-          .malformed, "the name of section \(index) lies outside the names",
+          .malformed, "the name of section \(index) lies outside the names, or has no end",
           offset: place(ofSection: index))
       }
-      name = String(cString: text)
+      name = text
     }
     guard let offset = Int(exactly: entry.sh_offset), let size = Int(exactly: entry.sh_size),
       let entrySize = Int(exactly: entry.sh_entsize),
@@ -167,6 +207,14 @@ extension ElfFile {
       index: index, name: name, type: entry.sh_type, flags: entry.sh_flags,
       address: entry.sh_addr, fileOffset: offset, size: isEmpty ? 0 : size,
       link: Int(entry.sh_link), info: Int(entry.sh_info), entrySize: entrySize)
+  }
+
+  /// The text at an offset of a section of names; nil if there is none of at most `Limit.name` bytes.
+  func name(in table: Int, at offset: Int) -> String? {
+    guard let text = elf_strptr(handle, table, offset),
+      strnlen(text, Limit.name + 1) <= Limit.name
+    else { return nil }
+    return String(cString: text)
   }
 
   /// Requires `count` records of `size` bytes from `offset` on to lie in the file.

@@ -130,14 +130,15 @@ public final class KernelModule: Sendable {
     guard let table = sections.first(where: { $0.type == UInt32(SHT_SYMTAB) }) else { return [] }
     var symbols: [Symbol] = []
     try elf.forEachSymbol(in: table) { (_, symbol) throws(ImageError) in
-      guard let name = elf_strptr(elf.handle, table.link, Int(symbol.nameOffset)) else {
+      guard let name = elf.name(in: table.link, at: Int(symbol.nameOffset)) else {
         throw ImageError(
-          .malformed, "has a symbol whose name lies outside", offset: UInt64(table.fileOffset))
+          .malformed, "has a symbol whose name lies outside the names, or has no end",
+          offset: UInt64(table.fileOffset))
       }
       let index = Int(symbol.section)
       symbols.append(
         Symbol(
-          name: String(cString: name), offset: symbol.value, size: symbol.size,
+          name: name, offset: symbol.value, size: symbol.size,
           section: symbol.isDefined && sections.indices.contains(index) ? index : nil,
           isSection: Int32(symbol.type) == STT_SECTION, isGlobal: symbol.isGlobal))
     }

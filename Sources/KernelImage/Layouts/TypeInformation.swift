@@ -44,7 +44,8 @@ final class TypeInformation: Sendable {
         let found = btf__find_by_name_kind(handle.btf, name, UInt32(kind))
         guard found > 0, let type = btf__type_by_id(handle.btf, UInt32(found)) else { continue }
         var members: [Member] = []
-        Self.collect(handle.btf, type, at: 0, depth: 0, into: &members)
+        var budget = Self.mostMembers
+        Self.collect(handle.btf, type, at: 0, depth: 0, &budget, into: &members)
         return (Int(type.pointee.size), members)
       }
       return nil
@@ -74,31 +75,42 @@ final class TypeInformation: Sendable {
       else { return nil }
       var values: [String: Int64] = [:]
       for index in 0..<Int(btf_vlen(type)) {
-        guard let name = btf__name_by_offset(handle.btf, enumerators[index].name_off) else {
-          continue
-        }
-        values[String(cString: name)] = Int64(enumerators[index].val)
+        guard let name = Self.name(handle.btf, enumerators[index].name_off) else { continue }
+        values[name] = Int64(enumerators[index].val)
       }
       return values
     }
   }
 
-  /// Adds the members of `type`; those of anonymous members at their place. The depth is bounded
-  /// because a damaged file may nest a structure in itself.
+  /// More members than any structure of a kernel has, the anonymous ones counted.
+  private static let mostMembers = 4096
+
+  /// A name of a type or a member; nil if there is none, or none that a kernel would have.
+  private static func name(_ btf: OpaquePointer, _ offset: UInt32) -> String? {
+    guard let name = btf__name_by_offset(btf, offset),
+      strnlen(name, ElfFile.Limit.name + 1) <= ElfFile.Limit.name
+    else { return nil }
+    return String(cString: name)
+  }
+
+  /// Adds the members of `type`; those of anonymous members at their place.
+  ///
+  /// Depth and number are bounded because a damaged file may nest a structure in itself, or in each
+  /// of another's thousands of members, which hold the next one again.
   private static func collect(
     _ btf: OpaquePointer, _ type: UnsafePointer<btf_type>, at base: Int, depth: Int,
-    into members: inout [Member]
+    _ budget: inout Int, into members: inout [Member]
   ) {
-    guard btf_is_composite(type), depth < 8, members.count < 4096,
-      let entries = btf_members(type)
-    else { return }
+    guard btf_is_composite(type), depth < 8, let entries = btf_members(type) else { return }
     for index in 0..<Int(btf_vlen(type)) {
+      guard budget > 0 else { return }
+      budget -= 1
       let offset = base + Int(btf_member_bit_offset(type, UInt32(index)))
-      let name = btf__name_by_offset(btf, entries[index].name_off).map { String(cString: $0) } ?? ""
+      let name = name(btf, entries[index].name_off) ?? ""
       if !name.isEmpty {
         members.append(Member(name: name, bitOffset: offset, type: entries[index].type))
       } else if let inner = btf__type_by_id(btf, entries[index].type) {
-        collect(btf, inner, at: offset, depth: depth + 1, into: &members)
+        collect(btf, inner, at: offset, depth: depth + 1, &budget, into: &members)
       }
     }
   }

@@ -31,7 +31,12 @@ extension ElfFile {
     else { throw ImageError.libelf("has unreadable symbols", offset: place) }
     let record = gelf_fsize(handle, ELF_T_SYM, 1, UInt32(EV_CURRENT))
     guard record > 0 else { throw ImageError.libelf("has unreadable symbols", offset: place) }
-    for number in 0..<section.size / record {
+    let count = section.size / record
+    guard count <= Limit.symbols else {
+      throw ImageError(
+        .tooLarge, "has \(count) symbols, at most \(Limit.symbols) are taken", offset: place)
+    }
+    for number in 0..<count {
       var entry = GElf_Sym()
       guard gelf_getsym(data, Int32(clamping: number), &entry) != nil else {
         throw ImageError.libelf("has an unreadable symbol", offset: place)

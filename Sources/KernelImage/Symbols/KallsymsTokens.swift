@@ -15,14 +15,15 @@ struct KallsymsTokens: Sendable {
   /// index behind it then has to describe exactly the texts before it.
   static func find(in region: Blob) -> KallsymsTokens? {
     let raw = region.raw
+    // The first run is the right one, or one of the next; a file made to be slow has many.
+    var attempts = 64
     // The run has 52 bytes, so one of every 32 positions starts eight bytes that lie within it.
     var offset = 0
-    while offset <= raw.count - 8 {
+    while offset <= raw.count - 8, attempts > 0 {
       let word = raw.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-      if let distance = distanceFromA(word),
-        let found = KallsymsTokens(region, runAt: offset - distance)
-      {
-        return found
+      if let distance = distanceFromA(word) {
+        if let found = KallsymsTokens(region, runAt: offset - distance) { return found }
+        if isRun(raw, at: offset - distance) { attempts -= 1 }
       }
       offset += 32
     }
@@ -47,13 +48,9 @@ struct KallsymsTokens: Sendable {
 
   private init?(_ region: Blob, runAt run: Int) {
     let raw = region.raw
-    let letters = UInt8(ascii: "a")...UInt8(ascii: "z")
-    guard let text = raw.part(from: run, count: 2 * letters.count),
-      letters.enumerated().allSatisfy({ text[2 * $0.offset] == $0.element }),
-      letters.indices.count == letters.count
-    else { return nil }
+    guard Self.isRun(raw, at: run) else { return nil }
     var position = run
-    var token = Int(letters.lowerBound)
+    var token = Int(Self.letters.lowerBound)
     while token < 256 {
       guard position < raw.count, position - run < 256 * 256 else { return nil }
       if raw[position] == 0 { token += 1 }
@@ -73,6 +70,14 @@ struct KallsymsTokens: Sendable {
     }
     return nil
   }
+
+  /// Whether `a\0b\0…z\0` stands at an offset.
+  private static func isRun(_ raw: UnsafeRawBufferPointer, at run: Int) -> Bool {
+    guard let text = raw.part(from: run, count: 2 * letters.count) else { return false }
+    return letters.enumerated().allSatisfy { text[2 * $0.offset] == $0.element }
+  }
+
+  private static let letters = UInt8(ascii: "a")...UInt8(ascii: "z")
 
   /// The tokens if `index` describes the texts that end at `tableEnd`.
   private static func tokens(

@@ -1,32 +1,37 @@
-/// Finds symbols by the hash of their names: open addressing, several symbols of one name allowed.
+/// Finds symbols by the hash of their names, several of which may have the same: chains, because a
+/// file in which all symbols have one name would make a probe of each slot go past all the others.
 struct NameIndex: Sendable {
   private let hashes: [UInt32]
-  /// Symbol numbers plus one; 0 marks a free slot. At most half of the slots are taken.
+  /// The first symbol of each chain plus one; 0: none.
   private let slots: [UInt32]
+  /// The symbol after each one in its chain, plus one; 0: none.
+  private let next: [UInt32]
 
   init(_ hashes: [UInt32]) {
     self.hashes = hashes
     var capacity = 16
     while capacity < hashes.count * 2 { capacity *= 2 }
     var slots = [UInt32](repeating: 0, count: capacity)
+    var next = [UInt32](repeating: 0, count: hashes.count)
     let mask = capacity - 1
-    for (symbol, hash) in hashes.enumerated() {
-      var slot = Int(hash) & mask
-      while slots[slot] != 0 { slot = (slot + 1) & mask }
+    // Each comes in front of its chain: from the last on, chains are in the table's order.
+    for symbol in hashes.indices.reversed() {
+      let slot = Int(hashes[symbol]) & mask
+      next[symbol] = slots[slot]
       slots[slot] = UInt32(truncatingIfNeeded: symbol + 1)
     }
     self.slots = slots
+    self.next = next
   }
 
   /// The symbols whose names have this hash, in the table's order.
   func candidates(_ hash: UInt32) -> [Int] {
-    let mask = slots.count - 1
-    var slot = Int(hash) & mask
+    var link = slots[Int(hash) & (slots.count - 1)]
     var found: [Int] = []
-    while slots[slot] != 0 {
-      let symbol = Int(slots[slot]) - 1
+    while link != 0 {
+      let symbol = Int(link) - 1
       if hashes[symbol] == hash { found.append(symbol) }
-      slot = (slot + 1) & mask
+      link = next[symbol]
     }
     return found
   }

@@ -68,10 +68,12 @@ struct TextNames: SymbolNames {
     return offsets.indices.map { Self.hash(bytes($0, in: text)) }
   }
 
+  /// Nothing of a name that is longer than any: a million could share one of a megabyte.
   private func bytes(_ symbol: Int, in text: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
     let start = Int(offsets[symbol])
     guard let base = text.baseAddress,
-      let end = memchr(base + start, Int32(terminator), text.count - start)
+      let end = memchr(
+        base + start, Int32(terminator), min(text.count - start, ElfFile.Limit.name + 1))
     else { return UnsafeRawBufferPointer(start: nil, count: 0) }
     return UnsafeRawBufferPointer(start: base + start, count: UnsafeRawPointer(end) - base - start)
   }

@@ -58,12 +58,16 @@ struct SymbolSearch {
   }
 
   private func kallsyms(_ exports: ExportTable?, _ notes: inout [String]) -> SymbolStore? {
-    for region in regions() {
+    // Tokens without names that fit them are no accident: in a file with many of them each costs
+    // as much as the real ones.
+    var attempts = 4
+    for region in regions() where attempts > 0 {
       guard let address = space.address(ofFileOffset: region.range.lowerBound),
         let tokens = KallsymsTokens.find(in: region)
       else { continue }
       guard let names = KallsymsNames(tokens) else {
         notes.append("kallsyms not used: no names that fit its tokens were found")
+        attempts -= 1
         continue
       }
       let tables = KallsymsAddresses(

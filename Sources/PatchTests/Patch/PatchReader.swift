@@ -7,6 +7,8 @@ import Foundation
 public struct PatchReader {
   /// More than any series has, so that a hostile file cannot cost much.
   private static let mostLines = 2_000_000
+  /// In bytes; the same.
+  private static let largest = 64 << 20
 
   private let source: String
   private let lines: [Substring]
@@ -16,8 +18,16 @@ public struct PatchReader {
 
   /// The patches of a file, in its order; none if it is a cover letter.
   public static func patches(inFile path: String) throws(PatchError) -> [KernelPatch] {
-    guard let data = FileManager.default.contents(atPath: path) else {
+    let data: Data
+    do {
+      let handle = try FileHandle(forReadingFrom: URL(filePath: path))
+      defer { try? handle.close() }
+      data = try handle.read(upToCount: largest + 1) ?? Data()
+    } catch {
       throw PatchError(file: path, message: "cannot be read", isMissing: true)
+    }
+    guard data.count <= largest else {
+      throw PatchError(file: path, message: "has more than \(largest) bytes")
     }
     return try patches(String(decoding: data, as: UTF8.self), source: path)
   }
