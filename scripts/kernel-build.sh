@@ -138,8 +138,15 @@ lock_builds() {
   flock -n 9 || { note "waiting for another build"; flock 9; }
 }
 
+make_tree() {
+  unpack
+  apply ${series_patches[@]+"${series_patches[@]}"}
+  configure
+  compile
+}
+
 build_kernel() {
-  local started
+  local started=$SECONDS
   [ ! -s "$result/vmlinux" ] || return 0
   lock_builds
   if [ ! -s "$result/vmlinux" ]; then
@@ -147,11 +154,7 @@ build_kernel() {
       0) note "building $(basename "$package" .deb)" ;;
       *) note "building $(basename "$package" .deb) with ${#series_patches[@]} patches" ;;
     esac
-    unpack
-    apply ${series_patches[@]+"${series_patches[@]}"}
-    started=$SECONDS
-    configure
-    compile
+    make_tree
     "$after_compiling"
     keep
     # 2 GB that are not needed again.
@@ -159,4 +162,36 @@ build_kernel() {
     note "built in $((SECONDS - started)) s: $result/vmlinux"
   fi
   exec 9>&-
+}
+
+# build_variants NAME PATCH…: the kernel of $series_patches with each patch on top, in one tree. Their
+# results are $kernels/NAME-…, in the order of the patches in the array `variants`.
+build_variants() {
+  local name="$1" patch made=false
+  local patches_below=(${series_patches[@]+"${series_patches[@]}"})
+  shift
+  variants=()
+  for patch in "$@"; do
+    series_patches=(${patches_below[@]+"${patches_below[@]}"} "$patch")
+    result="$kernels/$name-$(basename "$patch" .patch)-$(digest_of_build)"
+    variants+=("$result")
+    if [ -s "$result/vmlinux" ]; then continue; fi
+    if ! $made; then
+      lock_builds
+      note "building $(basename "$package" .deb) with ${#patches_below[@]} patches, for variants of it"
+      series_patches=(${patches_below[@]+"${patches_below[@]}"})
+      make_tree
+      made=true
+    fi
+    note "building $(basename "$patch" .patch)"
+    apply "$patch"
+    compile
+    keep
+    apply -R "$patch"
+  done
+  series_patches=(${patches_below[@]+"${patches_below[@]}"})
+  if $made; then
+    rm -rf "$tree"
+    exec 9>&-
+  fi
 }
