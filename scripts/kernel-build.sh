@@ -16,6 +16,7 @@ extra_options=()
 targets=(vmlinux)
 with_selftests=false
 after_compiling=:
+ccache="${CCACHE_DIR:-$cache_dir/ccache}"
 kernels="$cache_dir/kernels"
 # One place for every build, so that ccache finds what it compiled there before.
 tree="$kernels/tree"
@@ -97,7 +98,7 @@ apply() {
 
 # What every call of make in the tree needs; nothing in a result shall depend on who built it when.
 make_in_tree() {
-  CCACHE_DIR="${CCACHE_DIR:-$cache_dir/ccache}" KBUILD_BUILD_TIMESTAMP=2026-01-01 \
+  CCACHE_DIR="$ccache" KBUILD_BUILD_TIMESTAMP=2026-01-01 \
     KBUILD_BUILD_USER=bhbcheck KBUILD_BUILD_HOST=bhbcheck \
     nice -n 10 make -C "$tree/source" O="$tree/objects" "CC=ccache gcc" "$@"
 }
