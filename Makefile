@@ -10,6 +10,8 @@ export SUITES
 SERIES ?= linux-6.12
 # make test-kernel BOOTS=1         boots it under QEMU as well
 BOOTS ?=
+# make test-host HOSTS='Ice Lake'   boots under the hosts whose names hold this alone
+HOSTS ?=
 # make test FILTER=Kallsyms        runs the tests whose names match
 FILTER ?=
 # make fuzz T=3600 FUZZ=elf        fuzzes one reader for an hour
@@ -27,7 +29,7 @@ samples = if [ -f vmlinux-samples/Makefile ]; then $(MAKE) --no-print-directory 
 
 # Two builds at once take twice the memory and no less time.
 .NOTPARALLEL:
-.PHONY: help run build test test-real test-kernel test-damaged fuzz bench lint install dist doc clean clean-cache setup
+.PHONY: help run build test test-real test-kernel test-host test-damaged fuzz bench lint install dist doc clean clean-cache setup
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +56,9 @@ test-real: ## slow, 15 GB kept: the kernels of vmlinux-samples/distributions.jso
 test-kernel: build ## build our series for Linux (patches/) and inspect the result: 10 CPU minutes at first
 	@scripts/test-kernel $(if $(BOOTS),--boots) $(SERIES)
 
+test-host: ## KVM's side of it under an emulated VMX (patches/host-6.12): 20 CPU minutes at first (HOSTS=…)
+	@scripts/test-host $(if $(HOSTS),--only '$(HOSTS)')
+
 test-damaged: build ## images damaged at random (N=2000): no crash, no hang, no verdict that is better for it
 	@$(samples)
 	@scripts/setup build test
@@ -74,7 +79,7 @@ bench: build ## speed and memory, held against the plain decompressor (BENCH_DBG
 lint: setup ## formatting rules of Swift, shellcheck of the scripts where it is installed
 	$(SWIFT) format lint -s -r -p Sources Tests Package.swift
 	@if command -v shellcheck >/dev/null; then \
-	  shellcheck -x .ci/run bench/run fuzz/run scripts/fetch-kernel scripts/run scripts/setup scripts/test-kernel \
+	  shellcheck -x .ci/run bench/run fuzz/run scripts/fetch-kernel scripts/run scripts/setup scripts/test-host scripts/test-kernel \
 	    scripts/test-kernels scripts/dist scripts/doc scripts/manual scripts/try-dist; \
 	fi
 

@@ -1,7 +1,7 @@
 # Rewrites the system's apt sources (both formats) as deb822 stanzas that hold only what a kernel
 # package needs: binary packages of "main" from the distribution's own archive.
 #
-#   awk -v codename=bookworm [-v suite=trixie-backports] -f archive-sources.awk FILE…
+#   awk -v codename=bookworm [-v suite=trixie-backports] [-v type=deb-src] -f archive-sources.awk FILE…
 #
 # Without `suite`: the machine's own suites, each entry as it is. With one: the first entry whose
 # archive should hold that suite (the security archive for NAME-security), its suite replaced.
@@ -93,7 +93,7 @@ function is_base(name) {
 }
 
 function print_stanza(suites) {
-  print "Types: deb"
+  print "Types: " (type != "" ? type : "deb")
   print "URIs: " field["uris"]
   print "Suites:" suites
   print "Components: main"
