@@ -99,7 +99,7 @@ struct DamagedImageTests {
 
   /// Damages `originals` in turn, and says what it did.
   private func damage(
-    _ originals: [Original], _ numbers: Range<Int>
+    _ originals: [Original], _ numbers: [Int]
   ) throws -> Figures {
     var figures = Figures()
     var verdicts: [[String: Verdict]] = []
@@ -162,8 +162,12 @@ struct DamagedImageTests {
   /// A real kernel takes ten times as long as a sample: they are a fifth.
   private static let real = count == nil ? 0 : wanted / 5
 
+  /// Numbers that once failed: a sequence that reads the last page of the address space, and a table
+  /// of init calls that leads nowhere.
+  private static let found = [385, 684, 1287]
+
   @Test func noSampleIsBetterForIt() throws {
-    let numbers = 0..<Self.wanted - Self.real
+    let numbers = Array(0..<Self.wanted - Self.real) + (Self.count == nil ? Self.found : [])
     tell(try damage(try samples(), numbers), "\(numbers.count) damaged samples")
   }
 
@@ -171,7 +175,7 @@ struct DamagedImageTests {
   func noRealKernelIsBetterForIt() throws {
     let kernels = try realKernel()
     guard !kernels.isEmpty else { return }
-    let numbers = Self.wanted - Self.real..<Self.wanted
+    let numbers = Array(Self.wanted - Self.real..<Self.wanted)
     tell(try damage(kernels, numbers), "\(numbers.count) damaged kernels")
   }
 }
