@@ -131,10 +131,8 @@ struct AddressMap: Sendable {
         merged.append(part)
       }
     }
-    return parts
-      + areas.dropFirst().map { area in
-        (area, area.guest == stop.guest || area.guest == modules.guest)
-      }
+    let alsoCode = [stop, modules, host?.helpers].compactMap { $0?.guest }
+    return parts + areas.dropFirst().map { ($0, alsoCode.contains($0.guest)) }
   }
 
   /// The offset in the arena of `count` bytes at a guest address; nil if they are not in one area.
