@@ -56,7 +56,7 @@ test-real: ## slow, 15 GB kept: the kernels of vmlinux-samples/distributions.jso
 test-kernel: build ## build our series for Linux (patches/) and inspect the result: 10 CPU minutes at first
 	@scripts/test-kernel $(if $(BOOTS),--boots) $(SERIES)
 
-test-host: ## KVM's side of it under an emulated VMX (patches/host-6.12): 20 CPU minutes at first (HOSTS=…)
+test-host: build ## KVM's side of it under an emulated VMX (patches/host-6.12): 20 CPU minutes at first (HOSTS=…)
 	@scripts/test-host $(if $(HOSTS),--only '$(HOSTS)')
 
 test-damaged: build ## images damaged at random (N=2000): no crash, no hang, no verdict that is better for it
