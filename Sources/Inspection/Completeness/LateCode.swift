@@ -79,6 +79,9 @@ private struct Climb {
 
   /// How many calls lie between a place and what is looked for, at most.
   private static let height = 8
+  /// How many functions are climbed from at once, at most: each search goes through all the code with
+  /// all of them. Where little ran, as in a damaged image, callers have no end.
+  private static let width = 32
 
   init(
     kernel: KernelImage, coverage: Coverage, initCalls: InitCalls, last: Range<UInt64>?,
@@ -145,6 +148,7 @@ private struct Climb {
           next.append(caller)
         }
       }
+      guard next.count <= Self.width else { return .unknown("too many calls lead to it") }
       level = next
     }
     if !steps.isEmpty { return .steps(Array(Set(steps))) }
