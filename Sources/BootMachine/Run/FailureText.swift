@@ -30,6 +30,10 @@ extension Failure {
       return "an MSR access raised #GP that the kernel does not handle, at \(place(at))"
     case .native(let access, let at):
       return "\(access.text), at \(place(at))"
+    case .control(let value, let at):
+      return
+        "SPEC_CTRL is set to \(hexadecimal(value)) at \(place(at)), with BHI_DIS_S, which this processor "
+        + "does not show to have"
     case .port(let port, let at):
       return "I/O port \(hexadecimal(UInt64(port))) was read at \(place(at))"
     }

@@ -127,6 +127,9 @@ private func onCode(
     let number = UInt32(truncatingIfNeeded: register(engine, UC_X86_REG_RCX))
     let value =
       register(engine, UC_X86_REG_RAX) & 0xffff_ffff | register(engine, UC_X86_REG_RDX) << 32
+    guard !state.msrs.isBeyond(number, value) else {
+      return state.halt(engine, .failed(.control(value, at: address)))
+    }
     guard state.msrs.write(number, value) else {
       state.record(MSRRecord(isRead: false, index: number, value: nil), at: address)
       return state.halt(engine, .generalProtection(hook: index))

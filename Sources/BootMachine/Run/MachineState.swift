@@ -164,7 +164,7 @@ struct MSRBank: Sendable {
   /// Bits of SPEC_CTRL that the processor does not have.
   private var reservedControl: UInt64 = 0
 
-  /// BHI_DIS_S (Intel SDM vol. 4, table 2-2): there with BHI_CTRL, else a write of it faults.
+  /// BHI_DIS_S (Intel SDM vol. 4, table 2-2): there if BHI_CTRL is.
   private static let disableBHI: UInt64 = 1 << 10
 
   init() {}
@@ -187,10 +187,16 @@ struct MSRBank: Sendable {
     return nil
   }
 
+  /// Whether a value sets a bit that the processor does not show to be there.
+  ///
+  /// On bare metal that write faults; a hypervisor may let it through, and have the bit or not.
+  func isBeyond(_ index: UInt32, _ value: UInt64) -> Bool {
+    index == MSRIndex.specCtrl && value & reservedControl != 0
+  }
+
   /// Writes a register; false: that faults.
   mutating func write(_ index: UInt32, _ value: UInt64) -> Bool {
     if values[index] == nil, case .fault = missing { return false }
-    if index == MSRIndex.specCtrl, value & reservedControl != 0 { return false }
     values[index] = value
     return true
   }
@@ -212,4 +218,6 @@ enum Failure: Hashable, Sendable {
   /// An instruction that reads the emulator's own state.
   case native(NativeAccess, at: UInt64)
   case port(UInt16, at: UInt64)
+  /// SPEC_CTRL was written with a bit that the processor does not show to be there.
+  case control(UInt64, at: UInt64)
 }
