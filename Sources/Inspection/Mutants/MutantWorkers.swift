@@ -1,6 +1,4 @@
 import BootMachine
-import Dispatch
-import Synchronization
 
 /// One thread's machine.
 struct MutantWorker: ~Copyable {
@@ -20,17 +18,8 @@ struct MutantWorker: ~Copyable {
     _ count: Int, of program: BootProgram, jobs: Int, watchesMemory: Bool = false,
     _ body: @Sendable (Int, inout MutantWorker) -> Value
   ) -> [Value] {
-    let next = Atomic(0)
-    let values = Mutex([Value?](repeating: nil, count: count))
-    DispatchQueue.concurrentPerform(iterations: max(1, min(jobs, count))) { _ in
-      var worker = MutantWorker(program, watchesMemory: watchesMemory)
-      while true {
-        let index = next.add(1, ordering: .relaxed).oldValue
-        guard index < count else { return }
-        let value = body(index, &worker)
-        values.withLock { $0[index] = value }
-      }
-    }
-    return values.withLock { $0.compactMap(\.self) }
+    inParallel(count, jobs: jobs, { MutantWorker(program, watchesMemory: watchesMemory) }) {
+      (worker: inout MutantWorker, index) in body(index, &worker)
+    }.compactMap(\.self)
   }
 }
