@@ -80,11 +80,11 @@ public struct Inspector: Sendable {
         report.host = host
       }
     } catch let error as DecoderError {
-      throw ImageError(.library, error.description)
+      throw ImageError(.libraryFailure, error.description)
     } catch let error as MachineError {
-      throw ImageError(.library, error.description)
+      throw ImageError(.libraryFailure, error.description)
     } catch {
-      throw ImageError(.library, "\(error)")
+      throw ImageError(.libraryFailure, "\(error)")
     }
     report.findings = report.findings.linkedToCauses.sorted { $0.id < $1.id }
   }

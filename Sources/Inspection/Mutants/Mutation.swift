@@ -49,11 +49,11 @@ public struct Mutation: Sendable {
     do {
       return try made(subject, tool)
     } catch let error as DecoderError {
-      throw ImageError(.library, error.description)
+      throw ImageError(.libraryFailure, error.description)
     } catch let error as MachineError {
-      throw ImageError(.library, error.description)
+      throw ImageError(.libraryFailure, error.description)
     } catch {
-      throw ImageError(.library, "\(error)")
+      throw ImageError(.libraryFailure, "\(error)")
     }
   }
 
