@@ -63,7 +63,10 @@ let package = Package(
     + library("Reports", ["Mitigation"], resources: [.embedInCode("HTML/Page")])
     + library(
       "Audit",
-      ["Inspection", "KernelImage", "Mitigation", .product(name: "GRDB", package: "GRDB.swift")])
+      [
+        "Reports", "Inspection", "KernelImage", "Mitigation",
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ])
     + library(
       "Inspection", ["BootMachine", "Alternatives", "KernelImage", "Mitigation"],
       resources: [

@@ -1,4 +1,5 @@
 import Mitigation
+import Reports
 
 /// A run as one self-contained page.
 public struct AuditPage: Sendable {
@@ -26,7 +27,7 @@ public struct AuditPage: Sendable {
 
   private func table(_ grouping: AuditSummary.Grouping) -> String {
     let rows = summary.groups(by: grouping).map { group in
-      "<tr><th scope=\"row\">\(escaped(group.name))</th><td>\(group.images)</td>"
+      "<tr><th scope=\"row\">\(markup(group.name))</th><td>\(group.images)</td>"
         + "<td>\(group.inadequate)</td><td>\(group.failed)</td></tr>"
     }
     return """
@@ -39,36 +40,15 @@ public struct AuditPage: Sendable {
   }
 
   private func row(_ row: AuditRow) -> String {
-    let name = "<th scope=\"row\">\(escaped(row.path))</th>"
+    let name = "<th scope=\"row\">\(markup(row.path))</th>"
     if let error = row.error {
-      return "<tr class=\"failed\">\(name)<td colspan=\"5\">\(escaped(error.message))</td></tr>"
+      return "<tr class=\"failed\">\(name)<td colspan=\"5\">\(markup(error.message))</td></tr>"
     }
     let bad = row.verdicts[Verdict.inadequate.rawValue, default: 0]
-    return "<tr class=\"\(bad > 0 ? "bad" : "good")\">\(name)<td>\(escaped(row.release ?? ""))</td>"
+    return "<tr class=\"\(bad > 0 ? "bad" : "good")\">\(name)<td>\(markup(row.release ?? ""))</td>"
       + "<td>\(row.sequence?.rawValue ?? "unknown")</td><td>\(row.sites)</td>"
       + "<td>\(bad) of \(row.verdicts.values.reduce(0, +))</td>"
-      + "<td>\(escaped(row.findings.map(\.text).joined(separator: " ")))</td></tr>"
-  }
-
-  /// Text that no browser takes for markup: names of files and releases are strangers' words.
-  private func escaped(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "&": result += "&amp;"
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "\"": result += "&quot;"
-      case "'": result += "&#39;"
-      default:
-        if scalar.properties.generalCategory == .control {
-          result += "&#xfffd;"
-        } else {
-          result.unicodeScalars.append(scalar)
-        }
-      }
-    }
-    return result
+      + "<td>\(markup(row.findings.map(\.text).joined(separator: " ")))</td></tr>"
   }
 
   private static let style = """

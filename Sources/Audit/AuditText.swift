@@ -1,5 +1,6 @@
 import Foundation
 import Mitigation
+import Reports
 
 extension AuditRow {
   /// One line for people.
@@ -78,11 +79,4 @@ private func encoder() -> JSONEncoder {
   let encoder = JSONEncoder()
   encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
   return encoder
-}
-
-/// Text from a file without what a terminal would obey.
-private func printable(_ text: String) -> String {
-  String(
-    String.UnicodeScalarView(
-      text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
 }

@@ -35,19 +35,7 @@ struct BootCommand: ParsableCommand {
   @Option(help: ArgumentHelp("A plan of `bhbcheck generate`.", valueName: "file"))
   var plan: String?
 
-  @Option(help: ArgumentHelp("A processor's id; may be repeated.", valueName: "id"))
-  var cpu: [String] = []
-
-  @Option(help: ArgumentHelp("An environment's id; may be repeated.", valueName: "id"))
-  var hypervisor: [String] = []
-
-  @Option(help: "What the hypervisor says: silent, short-adequate or long-required.")
-  var statement: [Statement] = []
-
-  @Option(
-    help: ArgumentHelp(
-      "A command line in place of the default list; may be repeated.", valueName: "line"))
-  var cmdline: [String] = []
+  @OptionGroup var filter: FilterOptions
 
   @Flag(help: "Every boot path of the default matrix.")
   var all = false
@@ -80,8 +68,7 @@ struct BootCommand: ParsableCommand {
   func validate() throws {
     if jobs < 1 { throw ValidationError("--jobs takes a number from 1 on") }
     if timeOut < 1 { throw ValidationError("--time-out takes a number from 1 on") }
-    let chooses = !cpu.isEmpty || !hypervisor.isEmpty || !statement.isEmpty || !cmdline.isEmpty
-    if [plan != nil, chooses, all].count(where: { $0 }) > 1 {
+    if [plan != nil, !filter.isEmpty, all].count(where: { $0 }) > 1 {
       throw ValidationError("--plan, --all and options that choose rows exclude each other")
     }
   }
@@ -125,10 +112,7 @@ struct BootCommand: ParsableCommand {
   private func matrix(_ catalog: MatrixCatalog, _ plan: TestPlan?) throws -> Matrix {
     let contract = try judging.contract(of: catalog)
     if let plan, contract == nil { return try plan.matrix(catalog) }
-    let filter = MatrixFilter(
-      processors: cpu, environments: hypervisor, statements: statement,
-      literalCommandLines: cmdline)
-    let matrix = try Matrix.standard(catalog, contract: contract, filter: filter)
+    let matrix = try Matrix.standard(catalog, contract: contract, filter: filter.filter)
     return plan == nil ? matrix : matrix.withEdges()
   }
 
@@ -136,8 +120,7 @@ struct BootCommand: ParsableCommand {
     _ matrix: Matrix, _ plan: TestPlan?, _ subject: RealBootSubject
   ) throws -> [Matrix.Row] {
     if let plan { return try plan.bootRows(of: matrix) }
-    let isDefault = cpu.isEmpty && hypervisor.isEmpty && statement.isEmpty && cmdline.isEmpty
-    return isDefault && !all ? subject.representatives(of: matrix.rows) : matrix.rows
+    return filter.isEmpty && !all ? subject.representatives(of: matrix.rows) : matrix.rows
   }
 
   private func boots(

@@ -71,22 +71,9 @@ struct Paths: ParsableCommand {
   }
 }
 
-/// Which boot paths to run.
+/// Which boot paths to run: rows of the default matrix, or those of one real machine.
 struct RowOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("A processor's id; may be repeated.", valueName: "id"))
-  var cpu: [String] = []
-
-  @Option(help: ArgumentHelp("An environment's id; may be repeated.", valueName: "id"))
-  var hypervisor: [String] = []
-
-  @Option(help: "What the hypervisor says: silent, short-adequate or long-required.")
-  var statement: [Statement] = []
-
-  @Option(
-    help: ArgumentHelp(
-      "A command line, also an empty one, in place of the default list; may be repeated.",
-      valueName: "line"))
-  var cmdline: [String] = []
+  @OptionGroup var filter: FilterOptions
 
   @Option(
     help: ArgumentHelp(
@@ -108,17 +95,14 @@ struct RowOptions: ParsableArguments {
       guard msrs.isEmpty, msrDefault == nil else {
         throw ValidationError("--msr and --msr-default belong to --cpuid-dump")
       }
-      return try Matrix.standard(
-        catalog, contract: contract,
-        filter: MatrixFilter(
-          processors: cpu, environments: hypervisor, statements: statement,
-          literalCommandLines: cmdline))
+      return try Matrix.standard(catalog, contract: contract, filter: filter.filter)
     }
-    guard cpu.isEmpty, hypervisor.isEmpty, statement.isEmpty else {
+    guard filter.namesNoGuest else {
       throw ValidationError("a CPUID dump fixes the processor, the environment and the statement")
     }
     let lines =
-      cmdline.isEmpty ? catalog.commandLines : cmdline.map { catalog.commandLine(writtenAs: $0) }
+      filter.cmdline.isEmpty
+      ? catalog.commandLines : filter.cmdline.map { catalog.commandLine(writtenAs: $0) }
     return Matrix.dumped(
       try processor(cpuidDump, catalog), catalog: catalog, contract: contract,
       commandLines: lines)

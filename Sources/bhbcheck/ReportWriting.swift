@@ -130,7 +130,7 @@ extension Output {
     let timer = DispatchSource.makeTimerSource(queue: queue)
     let start = ContinuousClock().now
     // Names come from the command line and from archives: nothing of them drives the terminal.
-    let line = printableLine(words)
+    let line = printable(words)
     timer.schedule(deadline: .now() + 1, repeating: 0.5)
     timer.setEventHandler {
       let seconds = (ContinuousClock().now - start).components.seconds

@@ -14,7 +14,7 @@ import Testing
 
   @Test(arguments: Fixture.comparisons)
   func isValid(named: NamedComparison) throws {
-    var checker = SchemaChecker(try schema)
+    var checker = try SchemaFile.diff.checker
     checker.check(try JSONValue(JSONDiff.render(named.report)))
     #expect(checker.faults == [])
   }
@@ -28,20 +28,12 @@ import Testing
   }
 
   @Test func theSchemaIsClosedAndNamesNoKeyThatIsNeverThere() throws {
-    let own = SchemaChecker(try read("diff.schema.json"))
-    var checker = SchemaChecker(try schema)
+    let own = try SchemaFile.diff.checker
+    var checker = try SchemaFile.diff.checker
     for named in Fixture.comparisons {
       checker.check(try JSONValue(JSONDiff.render(named.report)))
     }
-    for (name, definition) in own.definitions {
-      guard let properties = definition.object["properties"]?.object else { continue }
-      #expect(definition.object["additionalProperties"] == .bool(false), "\(name)")
-      let required = definition.object["required"]?.array.compactMap(\.string) ?? []
-      #expect(Set(required) == Set(properties.keys), "\(name)")
-      for key in properties.keys {
-        #expect(checker.filled.contains("\(name)/\(key)"), "\(name)/\(key)")
-      }
-    }
+    try SchemaFile.diff.expectClosed(checker)
     let changes = own.definitions["Change"]?.object["enum"]?.array.compactMap(\.string)
     #expect(changes == Change.allCases.map(\.rawValue))
   }
@@ -56,7 +48,7 @@ import Testing
     ] {
       let changed = text.replacing(right, with: wrong, maxReplacements: 1)
       #expect(changed != text)
-      var checker = SchemaChecker(try schema)
+      var checker = try SchemaFile.diff.checker
       checker.check(try JSONValue(changed))
       #expect(checker.faults != [], "\(wrong)")
     }
@@ -121,21 +113,5 @@ import Testing
       line([open, finding, finding, finding, finding])
         == "\(path): failed: BHB022 It claims too much; BHB022 It claims too much; "
         + "BHB022 It claims too much; and 2 more\n")
-  }
-
-  /// The schema with the report's definitions that it refers to.
-  private var schema: JSONValue {
-    get throws {
-      let (own, report) = (try read("diff.schema.json"), try read("report.schema.json"))
-      let definitions = SchemaChecker(report).definitions
-        .merging(SchemaChecker(own).definitions) { $1 }
-      return .object(own.object.merging(["$defs": .object(definitions)]) { $1 })
-    }
-  }
-
-  private func read(_ name: String) throws -> JSONValue {
-    let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().appending(components: "docs", name)
-    return try JSONValue(String(contentsOf: file, encoding: .utf8))
   }
 }

@@ -18,7 +18,7 @@ import Testing
 
   @Test(arguments: Fixture.mutations)
   func isValid(named: NamedMutation) throws {
-    var checker = SchemaChecker(try schema)
+    var checker = try SchemaFile.mutation.checker
     checker.check(try JSONValue(JSONReport.render(named.report)))
     #expect(checker.faults == [])
   }
@@ -32,7 +32,7 @@ import Testing
     let text = try JSONReport.render(Fixture.mutation())
     let changed = text.replacing(right, with: wrong, maxReplacements: 1)
     try #require(changed != text)
-    var checker = SchemaChecker(try schema)
+    var checker = try SchemaFile.mutation.checker
     checker.check(try JSONValue(changed))
     #expect(checker.faults != [])
   }
@@ -45,18 +45,10 @@ import Testing
   }
 
   @Test func theSchemaIsClosedAndItsListsAreThoseOfTheModel() throws {
-    let own = SchemaChecker(try read("mutation.schema.json"))
-    var checker = SchemaChecker(try schema)
+    let own = try SchemaFile.mutation.checker
+    var checker = try SchemaFile.mutation.checker
     checker.check(try JSONValue(JSONReport.render(Fixture.mutation())))
-    for (name, definition) in own.definitions {
-      guard let properties = definition.object["properties"]?.object else { continue }
-      #expect(definition.object["additionalProperties"] == .bool(false), "\(name)")
-      let required = definition.object["required"]?.array.compactMap(\.string) ?? []
-      #expect(Set(required) == Set(properties.keys), "\(name)")
-      for key in properties.keys {
-        #expect(checker.filled.contains("\(name)/\(key)"), "\(name)/\(key)")
-      }
-    }
+    try SchemaFile.mutation.expectClosed(checker)
     func list(_ name: String) -> [String] {
       own.definitions[name]?.object["enum"]?.array.compactMap(\.string) ?? []
     }
@@ -64,21 +56,5 @@ import Testing
     #expect(list("MutantResult.Status") == MutantResult.Status.allCases.map(\.rawValue))
     #expect(list("MutantResult.Reason") == MutantResult.Reason.allCases.map(\.rawValue))
     #expect(list("MutantResult.Difference") == MutantResult.Difference.allCases.map(\.rawValue))
-  }
-
-  /// The schema with the report's definitions that it refers to.
-  private var schema: JSONValue {
-    get throws {
-      let (own, report) = (try read("mutation.schema.json"), try read("report.schema.json"))
-      let definitions = SchemaChecker(report).definitions
-        .merging(SchemaChecker(own).definitions) { $1 }
-      return .object(own.object.merging(["$defs": .object(definitions)]) { $1 })
-    }
-  }
-
-  private func read(_ name: String) throws -> JSONValue {
-    let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().appending(components: "docs", name)
-    return try JSONValue(String(contentsOf: file, encoding: .utf8))
   }
 }

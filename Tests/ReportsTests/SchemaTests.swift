@@ -4,14 +4,10 @@ import Reports
 import Testing
 
 @Suite struct SchemaTests {
-  private static let repository = URL(filePath: #filePath)
-    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-
   private let schema: JSONValue
 
   init() throws {
-    let file = Self.repository.appending(components: "docs", "report.schema.json")
-    schema = try JSONValue(String(contentsOf: file, encoding: .utf8))
+    schema = try SchemaFile.report.contents
   }
 
   @Test(arguments: NamedReport.all)
@@ -108,7 +104,7 @@ import Testing
     for (index, document) in documents.enumerated() {
       try Data(document.utf8).write(to: folder.appending(component: "\(index)"))
     }
-    let script = Self.repository.appending(components: "scripts", "validate-report").path()
+    let script = Snapshots.repository.appending(components: "scripts", "validate-report").path()
     let process = Process()
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments = ["python3", script] + documents.indices.map(String.init)

@@ -58,15 +58,8 @@ public struct BootReports: Sendable {
       + ["           found     \(shown(check.found))"]
   }
 
-  /// On one line, and nothing that a terminal would obey: kernels and files write what they like.
   private func shown(_ text: String) -> String {
-    text.isEmpty
-      ? "nothing"
-      : String(
-        String.UnicodeScalarView(
-          text.replacing("\n", with: " | ").unicodeScalars.map {
-            $0.properties.generalCategory == .control ? "\u{FFFD}" : $0
-          }))
+    text.isEmpty ? "nothing" : printable(text.replacing("\n", with: " | "))
   }
 
   // MARK: KTAP
@@ -104,45 +97,36 @@ public struct BootReports: Sendable {
   // MARK: JUnit
 
   public func junit(_ report: BootReport) -> String {
-    let failures = report.count(.differs)
-    var lines = [
-      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>",
-      "<testsuites name=\"bhbcheck boot\">",
-      "  <testsuite name=\"\(xml(report.image))\" tests=\"\(report.boots.count)\""
-        + " failures=\"\(failures)\" errors=\"\(report.count(.failed))\""
-        + " skipped=\"\(report.count(.skipped))\">",
-    ]
-    for boot in report.boots {
-      lines.append("    <testcase classname=\"boot\" name=\"\(xml(boot.path.id))\">")
-      switch boot.status {
-      case .agrees: break
-      case .skipped: lines.append("      <skipped message=\"\(xml(boot.reason ?? ""))\"/>")
-      case .failed: lines.append("      <error message=\"\(xml(boot.reason ?? ""))\"/>")
-      case .differs:
-        let failed = boot.checks.filter { !$0.passed }
-        lines.append(
-          "      <failure message=\"\(xml(failed.map(\.name).joined(separator: ", ")))\">"
-            + xml(failed.flatMap(describe).joined(separator: "\n")) + "</failure>")
+    var writer = XMLWriter()
+    writer.element("testsuites", [("name", "\(report.tool.name) boot")]) { writer in
+      let counts = [
+        ("tests", report.boots.count), ("failures", report.count(.differs)),
+        ("errors", report.count(.failed)), ("skipped", report.count(.skipped)),
+      ]
+      writer.element(
+        "testsuite", [("name", report.image)] + counts.map { ($0, String($1)) }
+      ) { writer in
+        for boot in report.boots {
+          writer.element("testcase", [("classname", "boot"), ("name", boot.path.id)]) { writer in
+            write(boot, to: &writer)
+          }
+        }
       }
-      lines.append("    </testcase>")
     }
-    return (lines + ["  </testsuite>", "</testsuites>"]).joined(separator: "\n") + "\n"
+    return writer.text
   }
 
-  /// Text and attributes of XML, without the characters that no XML document may hold.
-  private func xml(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "&": result += "&amp;"
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "\"": result += "&quot;"
-      case "\n": result += "&#10;"
-      case "\u{0}"..."\u{1F}", "\u{FFFE}", "\u{FFFF}": result += "\u{FFFD}"
-      default: result.unicodeScalars.append(scalar)
-      }
+  private func write(_ boot: BootedPath, to writer: inout XMLWriter) {
+    let reason = [("message", boot.reason ?? "")]
+    switch boot.status {
+    case .agrees: break
+    case .skipped: writer.element("skipped", reason, text: "")
+    case .failed: writer.element("error", reason, text: "")
+    case .differs:
+      let failed = boot.checks.filter { !$0.passed }
+      writer.element(
+        "failure", [("message", failed.map(\.name).joined(separator: ", "))],
+        text: failed.flatMap(describe).joined(separator: "\n"))
     }
-    return result
   }
 }

@@ -22,7 +22,7 @@ enum HTMLPage {
       <meta name="color-scheme" content="light dark">
       <meta name="referrer" content="no-referrer">
       <link rel="icon" href="data:,">
-      <title>\(escaped(title))</title>
+      <title>\(markup(title))</title>
       <style>
       \(String(decoding: PackageResources.page_css, as: UTF8.self))</style>
       </head>
@@ -37,11 +37,5 @@ enum HTMLPage {
       </html>
 
       """
-  }
-
-  /// `text` for an element's content or an attribute in double quotes.
-  static func escaped(_ text: String) -> String {
-    printable(text).replacing("&", with: "&amp;").replacing("<", with: "&lt;")
-      .replacing(">", with: "&gt;").replacing("\"", with: "&quot;")
   }
 }

@@ -121,35 +121,6 @@ struct Page {
   }
 }
 
-/// `text` with everything that a terminal would obey written out: control characters, line
-/// separators and the marks that change the direction of writing.
-func printable(_ text: String) -> String {
-  guard text.unicodeScalars.contains(where: isControl) else { return text }
-  var result = ""
-  for scalar in text.unicodeScalars {
-    if !isControl(scalar) {
-      result.unicodeScalars.append(scalar)
-    } else if scalar.value < 0x100 {
-      result += scalar.value < 0x10 ? "\\x0" : "\\x"
-      result += String(scalar.value, radix: 16)
-    } else {
-      result += "\\u{" + String(scalar.value, radix: 16) + "}"
-    }
-  }
-  return result
-}
-
-/// `text` on one line of a terminal, whatever is in it.
-public func printableLine(_ text: String) -> String { printable(text) }
-
-private func isControl(_ scalar: Unicode.Scalar) -> Bool {
-  if scalar.value < 0x7f { return scalar.value < 0x20 }
-  return switch scalar.properties.generalCategory {
-  case .control, .format, .lineSeparator, .paragraphSeparator: true
-  default: false
-  }
-}
-
 /// The fewest characters in which text is wrapped.
 private let leastRoom = 20
 
