@@ -18,6 +18,8 @@ public struct Discovery: Sendable {
   /// of a contract owns: many seconds on a real kernel.
   public var isThorough = false
 
+  var limits = Exploration.Limits()
+
   public init(contracts: [Contract], knownBits: [KnownBit], asked: Contract? = nil) {
     self.contracts = contracts
     self.knownBits = knownBits
@@ -67,14 +69,16 @@ public struct Discovery: Sendable {
   func search(
     _ rows: [Matrix.Row], _ results: [BootResult], of program: BootProgram, _ runner: PathRunner
   ) -> DiscoveryResult {
-    let scope = scope
+    let (scope, limits) = (scope, limits)
     let bases = BasePaths(rows, results, of: program.kernel, scope: scope).paths
     var explored = runner.map(bases.count, of: program) { worker, index in
-      var exploration = Exploration(bases[index], scope: scope)
+      var exploration = Exploration(bases[index], scope: scope, limits: limits)
       exploration.run(&worker)
       return exploration
     }.compactMap(\.self)
     let first = explored.flatMap(\.observations)
+    let leftOut = explored.reduce(into: Set()) { $0.formUnion($1.leftOut) }
+      .subtracting(explored.flatMap(\.searched))
 
     // What outweighs a bit that was found is seen only where that bit is set.
     let yielding = Self.detections(in: first).map(\.first).filter { found in
@@ -84,7 +88,7 @@ public struct Discovery: Sendable {
       guard let base = bases.first(where: { $0.row.path.id == yielding[index].path }) else {
         return nil
       }
-      var exploration = Exploration(base, scope: scope)
+      var exploration = Exploration(base, scope: scope, limits: limits)
       exploration.contradict(yielding[index], &worker)
       return exploration
     }.compactMap { $0 ?? nil }
@@ -113,8 +117,8 @@ public struct Discovery: Sendable {
     }
     let failed = zip(probes, wrong).filter { $0.1 == true }.map(\.0)
     return result(
-      bases, observations, detections, owners, failed, silent: SilentGuests(rows, results),
-      program)
+      bases, observations, detections, owners, failed, leftOut: leftOut.count,
+      silent: SilentGuests(rows, results), program)
   }
 
   /// The bits that some observation shows to choose a sequence, in the order they were met.
@@ -134,7 +138,8 @@ public struct Discovery: Sendable {
 
   private func result(
     _ bases: [BasePath], _ observations: [Observation], _ detections: [Detection],
-    _ owners: [Contract?], _ failed: [Probe], silent: SilentGuests, _ program: BootProgram
+    _ owners: [Contract?], _ failed: [Probe], leftOut: Int, silent: SilentGuests,
+    _ program: BootProgram
   ) -> DiscoveryResult {
     var result = DiscoveryResult()
     result.detections = zip(detections, owners).map { detection, contract in
@@ -164,8 +169,8 @@ public struct Discovery: Sendable {
     result.findings =
       DetectionFindings(
         bases: bases, observations: observations, detections: detections, owners: owners,
-        failed: failed, asked: asked, contracts: contracts, known: Set(knownBits.map(\.place)),
-        silent: silent, program: program
+        failed: failed, leftOut: leftOut, asked: asked, contracts: contracts,
+        known: Set(knownBits.map(\.place)), silent: silent, program: program
       ).all
     return result
   }

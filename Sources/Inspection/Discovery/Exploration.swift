@@ -53,41 +53,53 @@ struct Observation: Sendable, Hashable {
 
 /// Flips bits on one path, and follows what is newly read.
 struct Exploration {
-  /// How many bits may have to be changed before one counts: an enumeration bit can open a
-  /// register whose bit opens another one.
-  static let depth = 3
-  /// How many registers are flipped from one path; kernels read dozens.
-  static let mostRegisters = 256
+  /// Where the search ends.
+  struct Limits: Sendable {
+    /// How many bits may have to be changed before one counts: an enumeration bit can open a
+    /// register whose bit opens another one.
+    var depth = 3
+    /// How many registers are flipped from one path; kernels read dozens.
+    var registers = 256
+  }
 
   let base: BasePath
   /// What is flipped bit by bit.
   let scope: Discovery.Scope
+  let limits: Limits
   private(set) var observations: [Observation] = []
   /// Registers that were flipped already, or will be.
   private var known: Set<HypervisorRegister> = []
+  /// Registers of which bits were flipped, and those that were met beyond the limits.
+  private(set) var searched: Set<HypervisorRegister> = []
+  private(set) var leftOut: Set<HypervisorRegister> = []
 
-  init(_ base: BasePath, scope: Discovery.Scope) {
+  init(_ base: BasePath, scope: Discovery.Scope, limits: Limits) {
     self.base = base
     self.scope = scope
+    self.limits = limits
   }
 
   /// Flips every bit of every register of the path.
   mutating func run(_ worker: inout PathWorker) {
     known = Set(ReadRegister.all(in: base.result.reads, of: base.row.processor).map(\.register))
     flip(
-      Array(base.registers.prefix(Self.mostRegisters)), of: base.row.processor, from: base.result,
-      route: [], &worker)
-    flip(
-      responding(
-        Array(base.grouped.prefix(Self.mostRegisters)), base.row.processor, base.result, &worker),
-      of: base.row.processor, from: base.result, route: [], &worker)
+      atMost(base.registers), of: base.row.processor, from: base.result, route: [], &worker)
+    let responding = responding(
+      atMost(base.grouped), base.row.processor, base.result, &worker)
+    flip(responding, of: base.row.processor, from: base.result, route: [], &worker)
+  }
+
+  private mutating func atMost(_ registers: [ReadRegister]) -> [ReadRegister] {
+    leftOut.formUnion(registers.dropFirst(limits.registers).map(\.register))
+    return Array(registers.prefix(limits.registers))
   }
 
   /// Those of `registers` of which some group of bits changes the choice, or what is read.
-  private func responding(
+  private mutating func responding(
     _ registers: [ReadRegister], _ processor: Processor, _ result: BootResult,
     _ worker: inout PathWorker
   ) -> [ReadRegister] {
+    searched.formUnion(registers.map(\.register))
     var found: [ReadRegister] = []
     for read in registers where responds(read, processor, result, &worker) { found.append(read) }
     return found
@@ -146,6 +158,7 @@ struct Exploration {
     _ registers: [ReadRegister], of processor: Processor, from parent: BootResult,
     route: [HypervisorBit], onlySetting: Bool = false, _ worker: inout PathWorker
   ) {
+    searched.formUnion(registers.map(\.register))
     for read in registers {
       let (processor, parent) = existing(read, processor, parent, &worker)
       for number in 0..<read.register.width {
@@ -155,16 +168,29 @@ struct Exploration {
         let flipped = processor.changing(bit, of: read.value, to: !wasSet)
         let result = worker.run(base.request(flipped))
         note(bit, isSet: !wasSet, read, of: processor, route, from: parent, to: result)
-        guard route.count + 1 < Self.depth, result.isDetermined, !onlySetting else { continue }
-        let opened = ReadRegister.all(in: result.reads, of: flipped).filter {
-          known.count < Self.mostRegisters && known.insert($0.register).inserted
-        }
+        guard result.isDetermined, !onlySetting else { continue }
+        let opened = opened(
+          ReadRegister.all(in: result.reads, of: flipped), canFollow: route.count + 1 < limits.depth
+        )
+        guard !opened.isEmpty else { continue }
         let single = opened.filter { scope.includes($0.register, of: flipped) }
         let grouped = opened.filter { !scope.includes($0.register, of: flipped) }
+        let responding = responding(grouped, flipped, result, &worker)
         flip(
-          single + responding(grouped, flipped, result, &worker), of: flipped, from: result,
-          route: route + [bit], &worker)
+          single + responding, of: flipped, from: result, route: route + [bit], &worker)
       }
+    }
+  }
+
+  /// Those of `registers` that are new, as many as may still be searched.
+  private mutating func opened(_ registers: [ReadRegister], canFollow: Bool) -> [ReadRegister] {
+    registers.filter { read in
+      guard !known.contains(read.register) else { return false }
+      guard canFollow, known.count < limits.registers else {
+        leftOut.insert(read.register)
+        return false
+      }
+      return known.insert(read.register).inserted
     }
   }
 

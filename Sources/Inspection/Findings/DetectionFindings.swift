@@ -11,6 +11,8 @@ struct DetectionFindings {
   var owners: [Contract?]
   /// The probes whose answer is wrong.
   var failed: [Probe]
+  /// How many registers were read and not searched, for there is a limit.
+  var leftOut: Int
   /// The contract that the user asked for.
   var asked: Contract?
   var contracts: [Contract]
@@ -36,9 +38,16 @@ struct DetectionFindings {
       Finding(
         .noDetection,
         "No bit of a hypervisor influences the choice between the short and the long sequence: "
-          + "\(flipped) bits were flipped\(together) on \(bases.count) paths of guests.",
+          + "\(flipped) bits were flipped\(together) on \(bases.count) paths of guests"
+          + end,
         severity: silent.allLong ? .warning : nil, paths: silent.paths)
     ]
+  }
+
+  /// How a sentence about what was not found ends.
+  private var end: String {
+    leftOut == 0
+      ? "." : "; not searched, for there is a limit: \(count(leftOut, "more register"))."
   }
 
   // MARK: BHB011
@@ -56,7 +65,7 @@ struct DetectionFindings {
       else { return nil }
       return Finding(
         .bitWithoutEffect,
-        "\(observation.bit.text) is looked at, and the same sequence is selected either way.",
+        "\(observation.bit.text) is looked at, and the same sequence is selected either way\(end)",
         paths: paths(of: place), locations: locations(observation))
     }
   }

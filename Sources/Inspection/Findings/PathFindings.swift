@@ -286,10 +286,6 @@ struct PathFindings {
       .map { Location(image: $0.image, address: $0.address, symbol: $0.symbol) }
   }
 
-  private func count(_ number: Int, _ noun: String) -> String {
-    "\(number) \(noun)\(number == 1 ? "" : "s")"
-  }
-
   private func abridged(_ words: [String], separator: String = ", ") -> String {
     words.prefix(3).joined(separator: separator)
       + (words.count > 3 ? " and \(words.count - 3) more" : "")
@@ -300,4 +296,9 @@ extension JudgedPath {
   fileprivate var hasUndeterminedEntryPoint: Bool {
     entryPoints.values.contains { $0.verdict == .undetermined }
   }
+}
+
+/// A number and what is counted.
+func count(_ number: Int, _ noun: String) -> String {
+  "\(number) \(noun)\(number == 1 ? "" : "s")"
 }

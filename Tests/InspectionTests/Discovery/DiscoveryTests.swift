@@ -23,14 +23,17 @@ struct DiscoveryTests {
 
   static let rules = ["BHB010", "BHB011", "BHB012", "BHB013", "BHB014", "BHB015"]
 
-  private func report(on name: String, contract: String?) throws -> ImageReport {
+  private func report(
+    on name: String, contract: String?, _ limits: Exploration.Limits = Exploration.Limits()
+  ) throws -> ImageReport {
     let sample = try #require(manifest.samples.first { $0.name == name })
     let artefact = try #require(
       try Artefact.open(path: SampleManifest.folder.appending(path: sample.file).path()).first)
     let asked = contract.flatMap { catalog.contract(id: $0) }
+    var discovery = Discovery(catalog, asked: asked)
+    discovery.limits = limits
     let inspector = Inspector(
-      matrix: try Matrix.standard(catalog, contract: asked),
-      discovery: Discovery(catalog, asked: asked))
+      matrix: try Matrix.standard(catalog, contract: asked), discovery: discovery)
     let report = inspector.report(on: artefact)
     #expect(report.error == nil)
     return report
@@ -112,6 +115,22 @@ struct DiscoveryTests {
     let report = try report(on: name, contract: nil)
     #expect(ids(report) == [])
     #expect(Set((report.bits ?? []).map(\.contract)) == [contract])
+  }
+
+  @Test(
+    "where the search ends, the finding says how much was not searched",
+    .enabled(if: BuiltSamples.areThere, "to build them: make -C vmlinux-samples"),
+    arguments: [
+      ("msr-contract", Exploration.Limits(depth: 2), "BHB011"),
+      ("long-variables", Exploration.Limits(registers: 1), "BHB010"),
+    ])
+  func searchEnds(_ name: String, _ limits: Exploration.Limits, _ rule: String) throws {
+    #expect(try ids(report(on: name, contract: nil)) == [])
+    let finding = try #require(
+      try report(on: name, contract: nil, limits).findings.first { $0.id.text == rule })
+    #expect(
+      finding.message.contains(/; not searched, for there is a limit: [1-9]\d* more registers?\.$/),
+      "\(finding.message)")
   }
 
   @Test(
