@@ -113,6 +113,15 @@ struct AlternativesTableTests {
     #expect(table.faults.map(\.kind) == [.unknownLayout])
   }
 
+  @Test("a table of more than 16 MiB is not read")
+  func tooLong() {
+    var bytes = sound()
+    #expect(bytes.table.faults.isEmpty)
+    bytes.bytes += [UInt8](repeating: 0, count: AlternativesTable.longest + 1 - bytes.bytes.count)
+    #expect(bytes.table.entries.isEmpty)
+    #expect(bytes.table.faults.map(\.kind) == [.tooLong])
+  }
+
   @Test("no bytes make it crash, whatever the addresses")
   func hostile() {
     var state: UInt32 = 1

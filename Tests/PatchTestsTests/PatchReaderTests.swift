@@ -98,6 +98,28 @@ import Testing
     #expect(error?.exitStatus == 66)
   }
 
+  @Test func linesAndBytesAreCounted() throws {
+    let most = 2_000_000
+    let patch = Series.patch("a.c", [" x", "-y", "+z"])
+    let rest = most - patch.split(separator: "\n", omittingEmptySubsequences: false).count
+    #expect(try Series.read(String(repeating: "\n", count: rest) + patch).count == 1)
+    let error = #expect(throws: PatchError.self) {
+      _ = try Series.read(String(repeating: "\n", count: rest + 1) + patch)
+    }
+    #expect(error?.message == "has more than 2000000 lines")
+
+    let file = FileManager.default.temporaryDirectory.appending(path: "\(UUID()).patch")
+    defer { try? FileManager.default.removeItem(at: file) }
+    try Data().write(to: file)
+    // A hole, which takes no room.
+    try FileHandle(forWritingTo: file).truncate(atOffset: 64 << 20 | 1)
+    let large = #expect(throws: PatchError.self) {
+      _ = try PatchReader.patches(inFile: file.path)
+    }
+    #expect(large?.message == "has more than 67108864 bytes")
+    #expect(large?.exitStatus == 65)
+  }
+
   /// No text makes it stop or read beyond its end.
   @Test func cutsOfOurSeries() throws {
     let file = Series.folder.appending(
