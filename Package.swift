@@ -37,6 +37,7 @@ let package = Package(
     system("CElf", pkgConfig: "libelf", apt: "libelf-dev"),
     system("CArchive", pkgConfig: "libarchive", apt: "libarchive-dev"),
     system("CLzo", pkgConfig: "lzo2", apt: "liblzo2-dev"),
+    system("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
     system("CBpf", pkgConfig: "libbpf", apt: "libbpf-dev"),
     system("CCapstone", pkgConfig: "capstone", apt: "libcapstone-dev"),
     system("CUnicorn", pkgConfig: "unicorn", apt: "libunicorn-dev"),
@@ -77,7 +78,7 @@ let package = Package(
       "BootMachine", ["Alternatives", "KernelImage", "Mitigation", "CUnicorn", "CLinux"],
       resources: [.embedInCode("Data")])
     + library("Alternatives", ["KernelImage", "Mitigation", "CCapstone"])
-    + library("KernelImage", ["CElf", "CArchive", "CLzo", "CBpf", "CCrypto"])
+    + library("KernelImage", ["CElf", "CArchive", "CLzo", "CZstd", "CBpf", "CCrypto"])
     + library("Mitigation", resources: [.embedInCode("Data")]),
   swiftLanguageModes: [.v6]
 )

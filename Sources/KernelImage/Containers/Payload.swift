@@ -43,7 +43,11 @@ struct Payload {
   /// Unpacks the kernel.
   func unpack() throws(ImageError) -> ImageBytes {
     var writer = try MemoryWriter(limit: unpackedSize, expected: unpackedSize)
-    guard try compression.unpack(stream, into: &writer) else {
+    let fits =
+      compression == .zstd
+      ? try ZstdFrame(stream).unpack(into: &writer)
+      : try compression.unpack(stream, into: &writer)
+    guard fits else {
       throw ImageError(
         .malformed, "the payload unpacks to more than the \(unpackedSize) bytes it states",
         offset: UInt64(stream.count))

@@ -66,6 +66,14 @@ struct PayloadTests {
     #expect((error.offset ?? 0) >= 2048 + 0x40)
   }
 
+  /// As the kernel does, which looks how long the frame is.
+  @Test func whatFollowsAFrameIsPassedOver() throws {
+    let packed = SmallImages.compressed(Self.kernel, .zstd)
+    let payload = packed + Array("padding".utf8) + encoded(UInt32(Self.kernel.count))
+    let found = try opened(SmallImages.bootImage(payload: payload))
+    #expect(found.first?.kernel?.array == Self.kernel)
+  }
+
   @Test func aPayloadThatIsNoKernelIsRefused() throws {
     let text = Array("not an ELF file at all".utf8)
     let image = SmallImages.bootImage(payload: SmallImages.payload(text, .zstd))
