@@ -19,6 +19,12 @@ struct Engine: ~Copyable {
       uc_close(handle)
       throw MachineError("uc_ctl(CPU_MODEL): \(Engine.text(model))")
     }
+    var hook = uc_hook()
+    let pages = bhb_map_identically(handle, &hook)
+    guard pages == UC_ERR_OK else {
+      uc_close(handle)
+      throw MachineError("uc_ctl(TLB_TYPE): \(Engine.text(pages))")
+    }
     self.handle = handle
   }
 

@@ -162,10 +162,14 @@ private func arguments(_ engine: OpaquePointer?) -> CallArguments {
     ), stack: register(engine, UC_X86_REG_RSP))
 }
 
+/// #UD (Intel SDM vol. 3A, 6.15).
+private let invalidOpcode: UInt32 = 6
+
 private func onInterrupt(
   _ engine: OpaquePointer?, _ number: UInt32, _ user: UnsafeMutableRawPointer?
 ) {
-  guard let state = MachineState.of(user) else { return }
+  // Unicorn 2.1 tells of an unknown instruction here as well, after `onInvalid` has dealt with it.
+  guard number != invalidOpcode, let state = MachineState.of(user) else { return }
   let place = register(engine, UC_X86_REG_RIP)
   state.halt(engine, .failed(.exception(number: number, at: place)))
 }
