@@ -80,7 +80,8 @@ lint: setup ## formatting rules of Swift, shellcheck of the scripts where it is 
 	$(SWIFT) format lint -s -r -p Sources Tests Package.swift
 	@if command -v shellcheck >/dev/null; then \
 	  shellcheck -x .ci/run bench/run fuzz/run scripts/fetch-kernel scripts/run scripts/setup scripts/test-host scripts/test-kernel \
-	    scripts/test-kernels scripts/dist scripts/doc scripts/manual scripts/try-dist; \
+	    scripts/test-kernels scripts/dist scripts/doc scripts/manual scripts/try-dist \
+	    examples/batch/parallel.sh examples/batch/slurm.sh; \
 	fi
 
 # Linked statically against Swift's libraries, so that the toolchain may go or be updated afterwards.
