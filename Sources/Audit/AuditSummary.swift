@@ -6,6 +6,8 @@ public import Mitigation
 public struct AuditSummary: Sendable {
   /// In ascending order of their paths.
   public var rows: [AuditRow]
+  /// How far the run came that was ended early; nil if it came to its end.
+  public var unfinished: Auditor.Progress?
 
   /// What to count rows by.
   public enum Grouping: String, Sendable, CaseIterable {
@@ -68,16 +70,22 @@ extension AuditDatabase {
   public func summary(of run: Int64? = nil) throws(AuditError) -> AuditSummary {
     let last = try runs().last
     guard let run = run ?? last else { throw AuditError(file: file, message: "holds no run") }
-    let texts = try reading { db in
-      guard try Int64.fetchOne(db, sql: "SELECT id FROM run WHERE id = ?", arguments: [run]) != nil
-      else { return [String]?.none }
-      return try String.fetchAll(
+    let found = try reading { db -> (finished: Date?, files: Int, texts: [String])? in
+      guard
+        let row = try Row.fetchOne(
+          db, sql: "SELECT finished, files FROM run WHERE id = ?", arguments: [run])
+      else { return nil }
+      let texts = try String.fetchAll(
         db, sql: "SELECT row FROM sighting WHERE runId = ? ORDER BY path", arguments: [run])
+      return (row["finished"], row["files"], texts)
     }
-    guard let texts else { throw AuditError(file: file, message: "holds no run \(run)") }
+    guard let found else { throw AuditError(file: file, message: "holds no run \(run)") }
     var rows: [AuditRow] = []
-    for text in texts { rows.append(try row(text)) }
-    return AuditSummary(rows: rows)
+    for text in found.texts { rows.append(try row(text)) }
+    return AuditSummary(
+      rows: rows,
+      unfinished: found.finished == nil
+        ? Auditor.Progress(done: rows.count, total: found.files) : nil)
   }
 
   /// What changed from one run to another, in ascending order of paths.
@@ -109,14 +117,21 @@ extension AuditDatabase {
 
   /// Adds what other databases hold, as one run over all that their last runs saw.
   ///
-  /// What was known already stays as it is.
+  /// What was known already stays as it is. A merge that fails leaves no run.
   public func merge(_ others: [AuditDatabase]) throws(AuditError) {
-    for other in others where other.file == file {
-      throw AuditError(file: file, message: "cannot be merged into itself")
+    for other in others where isSame(as: other) {
+      throw AuditError(file: other.file, message: "cannot be merged into itself")
     }
     do {
       let run = try begin(files: 0)
-      for other in others { try take(other, into: run) }
+      do {
+        for other in others { try take(other, into: run) }
+      } catch {
+        try queue.write { db in
+          try db.execute(sql: "DELETE FROM run WHERE id = ?", arguments: [run])
+        }
+        throw error
+      }
       try queue.write { db in
         try db.execute(
           sql: """
@@ -128,6 +143,13 @@ extension AuditDatabase {
     } catch {
       throw AuditError(file: file, message: "\(error)")
     }
+  }
+
+  /// Whether both are one file, by whatever names.
+  private func isSame(as other: AuditDatabase) -> Bool {
+    var (mine, theirs) = (stat(), stat())
+    guard stat(file, &mine) == 0, stat(other.file, &theirs) == 0 else { return false }
+    return (mine.st_dev, mine.st_ino) == (theirs.st_dev, theirs.st_ino)
   }
 
   private func take(_ other: AuditDatabase, into run: Int64) throws {

@@ -69,8 +69,10 @@ extension AuditSummary {
       var by: String
       var groups: [Group]
       var rows: [AuditRow]
+      @OrNull var unfinished: Auditor.Progress?
     }
-    let document = Document(by: grouping.rawValue, groups: groups(by: grouping), rows: rows)
+    let document = Document(
+      by: grouping.rawValue, groups: groups(by: grouping), rows: rows, unfinished: unfinished)
     return String(decoding: try encoder().encode(document), as: UTF8.self) + "\n"
   }
 }

@@ -23,9 +23,12 @@ public struct Auditor: Sendable {
   }
 
   /// How far a run is.
-  public struct Progress: Sendable {
+  public struct Progress: Sendable, Hashable, Codable {
     public var done: Int
     public var total: Int
+
+    /// `2 of 7 files`.
+    public var text: String { "\(done) of \(total) file\(total == 1 ? "" : "s")" }
   }
 
   /// Looks at `files`, and hands on the rows of each as soon as they are kept.

@@ -139,6 +139,9 @@ extension AuditCommand {
       let summary = try Output.audited { () throws(AuditError) in
         try database.summary(of: number)
       }
+      if let progress = summary.unfinished {
+        Output.complain("\(database.file): that run was not finished: \(progress.text)")
+      }
       switch format {
       case .text: try Output.write(summary.text(by: by))
       case .json: try Output.write(try summary.json(by: by))
@@ -189,14 +192,20 @@ extension AuditCommand {
     @OptionGroup var store: Store
 
     func run() throws {
+      let found = try Output.audited { () throws(AuditError) in
+        for other in others where !FileManager.default.fileExists(atPath: other) {
+          throw AuditError(file: other, message: "No such file or directory")
+        }
+        var found: [AuditDatabase] = []
+        for other in others { found.append(try AuditDatabase(file: other)) }
+        return found
+      }
       let database = try store.open()
       try Output.audited { () throws(AuditError) in
-        var found: [AuditDatabase] = []
-        for other in others {
-          guard FileManager.default.fileExists(atPath: other) else {
-            throw AuditError(file: other, message: "No such file or directory")
+        for other in found {
+          if let progress = try other.summary().unfinished {
+            Output.complain("\(other.file): its last run was not finished: \(progress.text)")
           }
-          found.append(try AuditDatabase(file: other))
         }
         try database.merge(found)
       }

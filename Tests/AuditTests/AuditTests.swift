@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import Inspection
 import KernelImage
 import Mitigation
@@ -111,6 +112,34 @@ import Testing
     #expect(try run(merged).allSatisfy { $0.isKnown || $0.error != nil })
     let groups = try merged.summary().groups(by: .finding)
     #expect(groups == (try database("whole").summary().groups(by: .finding)))
+  }
+
+  @Test func aMergeThatFailsLeavesNoRun() throws {
+    try write("vmlinux", try sample(.long))
+    let store = try database()
+    _ = try run(store)
+    let same = try AuditDatabase(file: folder.appending(path: "db/../db/audit.sqlite").path())
+    let error = #expect(throws: AuditError.self) { try store.merge([same]) }
+    #expect(error?.message == "cannot be merged into itself")
+
+    let other = try database("other")
+    _ = try run(other)
+    try other.queue.write { db in try db.execute(sql: "DROP TABLE sighting") }
+    #expect(throws: AuditError.self) { try store.merge([other]) }
+    #expect(try store.runs().count == 1)
+  }
+
+  @Test func aRunThatWasEndedEarlyIsTold() throws {
+    try write("vmlinux", try sample(.long))
+    let store = try database()
+    _ = try run(store)
+    #expect(try store.summary().unfinished == nil)
+    _ = try store.begin(files: 3)
+    let unfinished = try store.summary().unfinished
+    #expect(unfinished == Auditor.Progress(done: 0, total: 3))
+    #expect(unfinished?.text == "0 of 3 files")
+    #expect(try store.summary().json(by: .version).contains(#""unfinished":{"done":0,"total":3}"#))
+    #expect(try store.summary(of: 1).unfinished == nil)
   }
 
   @Test func partsAreNumberedFromOne() {
