@@ -112,7 +112,11 @@ struct DamagedImageTests {
       let which = number % originals.count
       let original = originals[which]
       let (bytes, what) = original.damaged(number)
-      let inspection = try inspect(bytes, as: original.name)
+      var inspection = try inspect(bytes, as: original.name)
+      // A busy machine takes twice the time of its processors: what has no end takes longer twice.
+      if inspection.run.time > Self.longest {
+        inspection = try inspect(bytes, as: original.name)
+      }
       var name = "number \(number), \(original.name): \(what)"
       if inspection.run.signal != nil || inspection.run.time > Self.longest || Self.only != nil {
         name += ", kept as " + (try keep(bytes, number))
