@@ -118,6 +118,20 @@ struct DecoderTests {
     #expect(registers.allSatisfy { $0 == Register(number: 0, part: .low8) })
   }
 
+  @Test("constants below zero are written alike by every version of Capstone")
+  func negativeConstants() throws {
+    let decoder = try Decoder()
+    let texts: [([UInt8], String)] = [
+      ([0x48, 0xC7, 0xC7, 0x80, 0xFB, 0xEF, 0x83], "movq $-0x7c100480, %rdi"),
+      ([0x48, 0xC7, 0xC0, 0xFF, 0xFF, 0xFF, 0xFF], "movq $-1, %rax"),
+      ([0x48, 0xB8, 0, 1, 0, 0, 0, 0, 0xAD, 0xDE], "movabsq $0xdead000000000100, %rax"),
+      ([0x83, 0xF9, 0x05], "cmpl $5, %ecx"),
+    ]
+    for (code, text) in texts {
+      #expect(code.withUnsafeBytes { decoder.text(of: $0, at: 0x1000) } == text)
+    }
+  }
+
   @Test("text is AT&T, and operands keep Intel's order afterwards")
   func text() throws {
     let decoder = try Decoder()

@@ -62,4 +62,20 @@ struct RegisterUseTests {
     // xor %eax, %eax: whatever it was
     #expect(try use([0x31, 0xC0]).reads == 0)
   }
+
+  @Test("test writes no register; a conditional move may leave what was there")
+  func versions() throws {
+    // test $0x1f, %al; test $1, %eax
+    for code: [UInt8] in [[0xA8, 0x1F], [0xA9, 1, 0, 0, 0]] {
+      let test = try use(code)
+      #expect(test.reads & 1 == 1)
+      #expect(test.writes == RegisterUse.flags)
+      #expect(test.replaces == RegisterUse.flags)
+    }
+    // cmove %ecx, %eax; cmovs %rdx, %r8
+    let equal = try use([0x0F, 0x44, 0xC1])
+    #expect(equal.reads == 1 << 0 | 1 << 1 | RegisterUse.flags)
+    #expect(equal.writes == 1 << 0)
+    #expect(try use([0x4C, 0x0F, 0x48, 0xC2]).reads == 1 << 8 | 1 << 2 | RegisterUse.flags)
+  }
 }

@@ -119,7 +119,7 @@ public struct Decoder: ~Copyable {
         offset += length
       } else if capstone(rest, at: address &+ UInt64(offset)) {
         let name = Self.string(&slot.pointee.mnemonic)
-        let operands = names[offset] ?? Self.string(&slot.pointee.op_str)
+        let operands = names[offset] ?? Self.operands(Self.string(&slot.pointee.op_str), of: name)
         lines.append(operands.isEmpty ? name : "\(name) \(operands)")
         offset += Int(slot.pointee.size)
       } else {
@@ -128,6 +128,23 @@ public struct Decoder: ~Copyable {
       }
     }
     return lines.joined(separator: "; ")
+  }
+
+  /// The operands as Capstone 4 writes them.
+  ///
+  /// Capstone 5 writes a first constant that is negative as a large decimal number.
+  private static func operands(_ text: String, of name: String) -> String {
+    guard text.hasPrefix("$") else { return text }
+    let digits = text.dropFirst().prefix { $0.isASCII && $0.isNumber }
+    let rest = text.dropFirst(1 + digits.count)
+    guard rest.isEmpty || rest.hasPrefix(","), let value = UInt64(digits), value > Int64.max
+    else { return text }
+    let magnitude = 0 &- value
+    let constant =
+      name == "movabsq"
+      ? "0x\(String(value, radix: 16))"
+      : magnitude > 9 ? "-0x\(String(magnitude, radix: 16))" : "-\(magnitude)"
+    return "$\(constant)\(rest)"
   }
 
   /// Whether LFENCE stands in `bytes` in front of any branch.

@@ -44,6 +44,13 @@ extension Decoder {
       if part == .qword || part == .dword || bit == RegisterUse.flags { use.replaces |= bit }
     }
     if isZeroing { use.reads = 0 }
+    // Capstone 4 has TEST with a constant write AL, EAX or RAX, which it only reads.
+    if x86_insn(slot.pointee.id) == X86_INS_TEST {
+      use.writes &= RegisterUse.flags
+      use.replaces &= RegisterUse.flags
+    }
+    // Capstone 5 leaves out that the register keeps what it held if the condition does not hold.
+    if isConditionalMove { use.reads |= use.writes }
     return use
   }
 
@@ -65,6 +72,10 @@ extension Decoder {
         }
       }
     }
+  }
+
+  private var isConditionalMove: Bool {
+    bhb_x86_is_cmov(x86_insn(slot.pointee.id))
   }
 
   /// XOR and SUB of a register with itself: the result does not depend on it.

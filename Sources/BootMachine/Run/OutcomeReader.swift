@@ -244,7 +244,9 @@ extension [UInt8] {
   /// Whether `text` stands in these bytes.
   fileprivate func contains(_ text: StaticString) -> Bool {
     withUnsafeBytes { bytes in
-      memmem(bytes.baseAddress, bytes.count, text.utf8Start, text.utf8CodeUnitCount) != nil
+      // An empty array may have no address, and glibc from 2.41 on takes none that is null.
+      guard let start = bytes.baseAddress else { return false }
+      return memmem(start, bytes.count, text.utf8Start, text.utf8CodeUnitCount) != nil
     }
   }
 }
