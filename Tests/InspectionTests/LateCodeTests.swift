@@ -92,6 +92,20 @@ struct LateCodeTests {
     #expect(ids(report).isDisjoint(with: ["BHB043", "BHB091"]), "\(report.findings)")
   }
 
+  @Test(
+    "a list of places for a tracer calls nobody",
+    .enabled(if: BuiltSamples.areThere, "to build them: make -C vmlinux-samples"))
+  func traced() throws {
+    let matrix = try Matrix.standard(
+      MatrixCatalog.standard(), filter: MatrixFilter(processors: ["zen3"]))
+    let file = SampleManifest.folder.appending(path: "build/traced.vmlinux")
+    let artefact = try #require(try Artefact.open(path: file.path()).first)
+    let symbols = try KernelImage(artefact).symbols
+    #expect(symbols.address(of: "__start_mcount_loc") != symbols.address(of: "__stop_mcount_loc"))
+    let report = Inspector(matrix: matrix).report(on: artefact)
+    #expect(ids(report).isDisjoint(with: ["BHB043", "BHB091"]), "\(report.findings)")
+  }
+
   @Test("real kernels raise nothing", .enabled(if: !RealKernels.paths.isEmpty, RealKernels.howTo))
   func realKernels() throws {
     for processors in [["zen3"], ["ice-lake-sp", "sapphire-rapids"]] {

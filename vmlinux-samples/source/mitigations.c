@@ -129,6 +129,13 @@ static INIT_CODE void select_bhi_mitigation(void)
 			"Spectre V2 : sample BHI mitigation: SW BHB clearing on syscall and VM exit\n");
 }
 
+#if TRACED
+/* No call goes through these. */
+static void (*const traced[])(void) __attribute__((section("__mcount_loc"), used)) = {
+	force_loop_features, select_bhi_mitigation,
+};
+#endif
+
 static const char *bhi_state(void)
 {
 	if (!cpu_has(BUG_BHI))

@@ -93,6 +93,11 @@
 #define LATE LATE_NOTHING
 #endif
 
+/* Lists where a tracer could hook in, as kernels with ftrace do. */
+#ifndef TRACED
+#define TRACED 0
+#endif
+
 /* KVM: what a pretended KVM says of its hosts; other kernels have none. */
 #define KVM_NOT 0
 #define KVM_RIGHT 1

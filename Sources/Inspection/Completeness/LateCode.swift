@@ -119,7 +119,7 @@ private struct Climb {
         steps.append(
           .initCall(name: kernel.describe(function.lowerBound), address: function.lowerBound))
       }
-      let uses = search.uses(of: level)
+      let uses = search.uses(of: level).filter { !isTraced($0.use) }
       for function in level
       where initCalls.position(of: function.lowerBound) == nil
         && !uses.contains(where: { $0.function == function })
@@ -164,6 +164,14 @@ private struct Climb {
     else { return false }
     let whole = String(name.prefix { $0 != "." })
     return kernel.symbols.addresses(of: whole).contains { coverage.ran($0) }
+  }
+
+  /// Whether a pointer only says where ftrace can hook in (include/asm-generic/vmlinux.lds.h,
+  /// MCOUNT_REC); nothing is called through it.
+  private func isTraced(_ use: CodeSearch.Use) -> Bool {
+    guard case .pointer(let place) = use else { return false }
+    return kernel.table(from: "__start_mcount_loc", to: "__stop_mcount_loc", orSection: nil)?
+      .contains(place) ?? false
   }
 
   /// Whether a pointer belongs to an early parameter, which the chain parses: `struct
