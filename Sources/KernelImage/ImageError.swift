@@ -12,7 +12,7 @@ public struct ImageError: Error, Sendable, Hashable, CustomStringConvertible {
     case malformed = "malformed"
     case tooLarge = "too-large"
     case noKernel = "no-kernel"
-    case libraryFailure = "library-failure"
+    case failedLibrary = "library-failure"
 
     /// Whether the input was not there at all (exit status 66) rather than wrong (65).
     public var isMissingInput: Bool {

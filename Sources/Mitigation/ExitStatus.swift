@@ -53,7 +53,7 @@ extension ImageFailure.Code {
     case .notFound, .noPermission, .unreadable: ExitStatus.noInput
     case .internal: ExitStatus.internalError
     case .unsupportedFormat, .wrongArchitecture, .truncated, .malformed, .tooLarge, .noKernel,
-      .libraryFailure:
+      .failedLibrary:
       ExitStatus.dataError
     }
   }

@@ -70,7 +70,7 @@ public struct ImageFailure: Sendable, Hashable, Codable {
     case malformed
     case tooLarge = "too-large"
     case noKernel = "no-kernel"
-    case libraryFailure = "library-failure"
+    case failedLibrary = "library-failure"
     /// A fault of the tool, not of the image.
     case `internal`
   }

@@ -20,7 +20,7 @@ public final class RealBootSubject: Sendable {
       let analysis = try StaticAnalysis(subject.kernel, modules: subject.modules)
       program = try BootProgram(subject.kernel, analysis)
     } catch {
-      throw ImageError(.libraryFailure, "\(error)")
+      throw ImageError(.failedLibrary, "\(error)")
     }
   }
 

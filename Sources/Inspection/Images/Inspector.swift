@@ -80,11 +80,11 @@ public struct Inspector: Sendable {
         report.host = host
       }
     } catch let error as DecoderError {
-      throw ImageError(.libraryFailure, error.description)
+      throw ImageError(.failedLibrary, error.description)
     } catch let error as MachineError {
-      throw ImageError(.libraryFailure, error.description)
+      throw ImageError(.failedLibrary, error.description)
     } catch {
-      throw ImageError(.libraryFailure, "\(error)")
+      throw ImageError(.failedLibrary, "\(error)")
     }
     report.findings = report.findings.linkedToCauses.sorted { $0.id < $1.id }
   }

@@ -49,11 +49,11 @@ public struct Mutation: Sendable {
     do {
       return try made(subject, tool)
     } catch let error as DecoderError {
-      throw ImageError(.libraryFailure, error.description)
+      throw ImageError(.failedLibrary, error.description)
     } catch let error as MachineError {
-      throw ImageError(.libraryFailure, error.description)
+      throw ImageError(.failedLibrary, error.description)
     } catch {
-      throw ImageError(.libraryFailure, "\(error)")
+      throw ImageError(.failedLibrary, "\(error)")
     }
   }
 

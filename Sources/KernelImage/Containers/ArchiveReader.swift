@@ -46,7 +46,7 @@ struct ArchiveReader: ~Copyable {
     _ source: any ByteSource, formats: Formats, filters: [Int32] = everyFilter
   ) throws(ImageError) {
     guard let handle = archive_read_new() else {
-      throw ImageError(.libraryFailure, "libarchive has no memory")
+      throw ImageError(.failedLibrary, "libarchive has no memory")
     }
     let feed = Feed(source)
     do {
@@ -74,7 +74,7 @@ struct ArchiveReader: ~Copyable {
       results.append(support(filter, on: handle))
     }
     guard results.allSatisfy({ $0 == ARCHIVE_OK }) else {
-      throw ImageError(.libraryFailure, "libarchive: \(text(handle))")
+      throw ImageError(.failedLibrary, "libarchive: \(text(handle))")
     }
   }
 

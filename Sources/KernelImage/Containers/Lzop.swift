@@ -58,7 +58,7 @@ struct Lzop {
 
   /// Decompresses everything into `writer`; false if that does not fit.
   mutating func unpack(into writer: inout MemoryWriter) throws(ImageError) -> Bool {
-    guard bhb_lzo_init() == LZO_E_OK else { throw ImageError(.libraryFailure, "lzo_init failed") }
+    guard bhb_lzo_init() == LZO_E_OK else { throw ImageError(.failedLibrary, "lzo_init failed") }
     while true {
       let unpackedSize = try number()
       if unpackedSize == 0 { return true }

@@ -97,6 +97,6 @@ extension ImageError {
   /// The last error of libelf on this thread.
   static func libelf(_ what: String, offset: UInt64? = nil) -> ImageError {
     let reason = elf_errmsg(-1).map { String(cString: $0) } ?? "no reason given"
-    return ImageError(.libraryFailure, "\(what): libelf: \(reason)", offset: offset)
+    return ImageError(.failedLibrary, "\(what): libelf: \(reason)", offset: offset)
   }
 }

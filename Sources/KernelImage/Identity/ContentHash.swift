@@ -10,7 +10,7 @@ public enum ContentHash {
     var count: UInt32 = 0
     let isDone = EVP_Digest(bytes.baseAddress, bytes.count, &digest, &count, EVP_sha256(), nil)
     guard isDone == 1, count == 32 else {
-      throw ImageError(.libraryFailure, "libcrypto computes no SHA-256")
+      throw ImageError(.failedLibrary, "libcrypto computes no SHA-256")
     }
     return digest.map { byte in
       let digits = String(byte, radix: 16)
