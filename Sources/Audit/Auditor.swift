@@ -28,7 +28,7 @@ public struct Auditor: Sendable {
     public var total: Int
 
     /// `2 of 7 files`.
-    public var text: String { "\(done) of \(total) file\(total == 1 ? "" : "s")" }
+    public var text: String { "\(done) of \(counted(total, "file"))" }
   }
 
   /// Looks at `files`, and hands on the rows of each as soon as they are kept.

@@ -47,7 +47,7 @@ struct DetectionFindings {
   /// How a sentence about what was not found ends.
   private var end: String {
     leftOut == 0
-      ? "." : "; not searched, for there is a limit: \(count(leftOut, "more register"))."
+      ? "." : "; not searched, for there is a limit: \(counted(leftOut, "more register"))."
   }
 
   // MARK: BHB011

@@ -49,7 +49,7 @@ struct PathFindings {
     }
     guard !unaware.isEmpty else { return [] }
     return [
-      "\(count(unaware.count, "boot path")) of a guest that cannot know that it is one (its "
+      "\(counted(unaware.count, "boot path")) of a guest that cannot know that it is one (its "
         + "hypervisor hides) \(unaware.count == 1 ? "runs" : "run") the short sequence, judged like "
         + "bare metal: " + abridged(unaware.map(\.0.path.id))
     ]
@@ -63,8 +63,8 @@ struct PathFindings {
     return [
       Finding(
         .longNeverRuns,
-        "The image has a long sequence, and none of \(count(report.paths.count, "boot path")) runs "
-          + "it, although \(count(ids(of: short).count, "path")) would have to.",
+        "The image has a long sequence, and none of \(counted(report.paths.count, "boot path")) runs "
+          + "it, although \(counted(ids(of: short).count, "path")) would have to.",
         paths: ids(of: short), locations: sequence)
     ]
   }
@@ -80,7 +80,7 @@ struct PathFindings {
     return [
       Finding(
         .deficientCounts,
-        "On \(count(paths.count, "boot path")) the sequence runs fewer than 5x5 rounds.",
+        "On \(counted(paths.count, "boot path")) the sequence runs fewer than 5x5 rounds.",
         paths: paths.map(\.path.id), locations: sequence)
     ]
   }
@@ -93,7 +93,7 @@ struct PathFindings {
     return [
       Finding(
         .excessive,
-        "On \(count(paths.count, "boot path")) the long sequence runs where a shorter one, or none, "
+        "On \(counted(paths.count, "boot path")) the long sequence runs where a shorter one, or none, "
           + "would do.", paths: paths.map(\.path.id), locations: sequence)
     ]
   }
@@ -110,7 +110,7 @@ struct PathFindings {
     return [
       Finding(
         .silentGuestShort,
-        "On \(count(ids(of: short).count, "boot path")) a guest whose hypervisor says nothing runs "
+        "On \(counted(ids(of: short).count, "boot path")) a guest whose hypervisor says nothing runs "
           + "the short sequence\(counts.isEmpty ? "" : " (\(counts.joined(separator: ", ")))") at "
           + "\(points(short)).",
         paths: ids(of: short), locations: sequence, followsFrom: leaders(of: short))
@@ -126,7 +126,7 @@ struct PathFindings {
       let words = Set(group.map(\.words)).sorted()
       return Finding(
         .belowPolicy,
-        "On \(count(ids(of: group).count, "boot path")) less runs than the policy requires at "
+        "On \(counted(ids(of: group).count, "boot path")) less runs than the policy requires at "
           + "\(points(group)): \(words.joined(separator: "; ")).",
         paths: ids(of: group), locations: sites(of: group), followsFrom: leaders(of: group))
     }
@@ -148,7 +148,7 @@ struct PathFindings {
     return [
       Finding(
         .falseClaim,
-        "On \(count(paths.count, "boot path")) sysfs says "
+        "On \(counted(paths.count, "boot path")) sysfs says "
           + abridged(claims.sorted().map { "\"\($0)\"" }, separator: " or ")
           + ", and what runs is inadequate.",
         paths: paths, locations: [locate("cpu_show_spectre_v2")].compactMap(\.self),
@@ -163,7 +163,7 @@ struct PathFindings {
     return [
       Finding(
         .missingSite,
-        "The sequence has no site at fred-user, where \(count(ids(of: short).count, "boot path")) "
+        "The sequence has no site at fred-user, where \(counted(ids(of: short).count, "boot path")) "
           + "with FRED and without BHI_DIS_S enter the kernel.",
         paths: ids(of: short), locations: [place].compactMap(\.self))
     ]
@@ -178,7 +178,7 @@ struct PathFindings {
     return [
       Finding(
         .offByBuild,
-        "On \(count(ids(of: short).count, "boot path")) the mitigation is off although no command "
+        "On \(counted(ids(of: short).count, "boot path")) the mitigation is off although no command "
           + "line of the user's says so\(options.isEmpty ? "" : " (\(options))").",
         paths: ids(of: short),
         locations: [locate("cpu_select_mitigations")].compactMap(\.self))
@@ -216,7 +216,7 @@ struct PathFindings {
     return [
       Finding(
         .unprovenRetpoline,
-        "On \(count(paths.count, "boot path")) a guest that is shown no RRSBA relies on retpolines, "
+        "On \(counted(paths.count, "boot path")) a guest that is shown no RRSBA relies on retpolines, "
           + "and nothing says whether they hold on the hardware below.",
         paths: paths.map(\.0.path.id),
         locations: [locate("cpu_select_mitigations")].compactMap(\.self))
@@ -235,7 +235,7 @@ struct PathFindings {
     return [
       Finding(
         .undetermined,
-        "\(paths.count) of \(count(report.paths.count, "boot path")) could not be determined: "
+        "\(paths.count) of \(counted(report.paths.count, "boot path")) could not be determined: "
           + abridged(reasons.sorted(), separator: "; ") + ".", paths: paths)
     ]
   }
@@ -296,9 +296,4 @@ extension JudgedPath {
   fileprivate var hasUndeterminedEntryPoint: Bool {
     entryPoints.values.contains { $0.verdict == .undetermined }
   }
-}
-
-/// A number and what is counted.
-func count(_ number: Int, _ noun: String) -> String {
-  "\(number) \(noun)\(number == 1 ? "" : "s")"
 }

@@ -11,9 +11,6 @@ func yesOrNo(_ value: Bool?) -> String {
   }
 }
 
-/// `3 errors`, `1 error`.
-func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
-
 /// `a`, `a and b`, `a, b and c`.
 func enumerated(_ words: [String]) -> String {
   guard let last = words.last else { return "" }
